@@ -1,1 +1,3 @@
-//! Berth.
+//! Berth gives every VM instance its vSphere datastore.
+
+pub mod placement;
