@@ -1,3 +1,4 @@
 //! Berth gives every VM instance its vSphere datastore.
 
+pub mod api;
 pub mod placement;

@@ -1,0 +1,61 @@
+//! Conditions, with the meaning that kstatus and `kubectl wait` give them. No I/O.
+
+use jiff::Timestamp;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `Ready` is always there once an object was observed; the others only while True, and never both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConditionType {
+    /// Whether the object is what its users wait for.
+    Ready,
+    /// Not yet, but it can still succeed without an edit.
+    Reconciling,
+    /// It cannot succeed without an edit.
+    Stalled,
+}
+
+impl ConditionType {
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+        }
+    }
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ConditionStatus {
+    /// It holds.
+    True,
+    /// It does not hold.
+    False,
+    /// It is not known whether it holds.
+    Unknown,
+}
+
+/// One aspect of an object's state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// Name of the condition.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// One word for programs that says why.
+    pub reason: String,
+    /// The reason in words for people.
+    pub message: String,
+    /// When the status last changed.
+    #[schemars(with = "String")]
+    pub last_transition_time: Timestamp,
+    /// The generation of the object that this was said of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+}

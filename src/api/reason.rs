@@ -1,0 +1,113 @@
+//! Every reason that Berth gives, with its description: the one place from which references are made.
+
+/// Declares an enum of words for programs, each with its description.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])+ $word:ident,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[doc = $doc])+ $word,)+ }
+
+        impl $name {
+            /// All of them, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$word,)+];
+
+            /// The word in the API.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$word => stringify!($word),)+ }
+            }
+
+            /// What it means, in users' words.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$word => concat!($($doc, "\n",)+).trim_ascii(),)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// Why the Ready condition of an `InstancePlacement` is what it is.
+    PlacementReason {
+        /// A datastore was selected.
+        Placed,
+        /// No datastore is eligible now; Berth tries again whenever something changes.
+        NoEligibleDatastore,
+        /// There is no answer of the vCenter that is young enough to decide on.
+        VCenterUnavailable,
+        /// The placement class does not exist, or none is named and none is the default.
+        ClassNotFound,
+        /// The placement class has a field that cannot be used.
+        ClassInvalid,
+        /// The VCenter does not exist, or this namespace may not use it.
+        VCenterNotAllowed,
+        /// No VCenter is named and this namespace may use more than one.
+        AmbiguousVCenter,
+        /// A decision is due and not made yet.
+        Pending,
+        /// The placement has a field that cannot be used.
+        InvalidSpec,
+        /// The root disk is smaller than the image that it is made from.
+        RootDiskSmallerThanImage,
+        /// The placement is suspended and not decided for this revision.
+        Suspended,
+    }
+}
+
+words! {
+    /// Why the Ready condition of a `VCenter` is what it is.
+    VCenterReason {
+        /// Berth is logged in and its picture of the inventory is young enough.
+        Connected,
+        /// The vCenter cannot be reached or does not answer as a vCenter does.
+        ConnectionFailed,
+        /// The connection stands, but the last complete answer is too old to decide on.
+        InventoryStale,
+        /// The account may not read what Berth needs.
+        Forbidden,
+        /// The Secret, or its key username or password, is missing.
+        SecretNotFound,
+        /// The vCenter refused user name and password; Berth waits before it tries again.
+        InvalidCredentials,
+        /// The vCenter's certificate is not signed by the CA, has another name, or another thumbprint.
+        CertificateInvalid,
+        /// The VCenter has a field that cannot be used.
+        InvalidSpec,
+        /// An older VCenter object is the same vCenter.
+        DuplicateVCenter,
+    }
+}
+
+words! {
+    /// Why a datastore is not eligible.
+    RejectionCode {
+        /// Its type is not among the allowed ones.
+        TypeNotAllowed,
+        /// No host can reach it.
+        NotAccessible,
+        /// It is in maintenance or entering it.
+        MaintenanceMode,
+        /// Its name does not match the pattern.
+        NameNotMatched,
+        /// Its name matches the pattern for exclusion.
+        NameExcluded,
+        /// Its free space, less headroom and kept room, is less than what is written at creation.
+        InsufficientFreeSpace,
+        /// Everything promised on it would exceed its capacity.
+        OversubscriptionLimit,
+        /// It is a VVOL datastore and a disk is not a whole number of MiB.
+        SizeNotMiBAligned,
+        /// It is a VVOL datastore and a disk is smaller than the minimum.
+        BelowMinimumSize,
+        /// It is a VVOL datastore and the size of the image is not known.
+        SizeUnknown,
+        /// The vCenter did not return a property that a rule needs.
+        IncompleteData,
+    }
+}

@@ -1,0 +1,111 @@
+//! `VCenter`: an admin's connection to a vCenter, and its outer limits. No I/O.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Condition, DatastoreSelector};
+
+/// How to reach a vCenter, and what of it may be used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "berth.dev",
+    version = "v1alpha1",
+    kind = "VCenter",
+    plural = "vcenters",
+    shortname = "vc",
+    category = "berth",
+    status = "VCenterStatus"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct VCenterSpec {
+    /// Address, such as `https://vc-east.example.com`: no path.
+    pub server: String,
+    /// Secret in Berth's own namespace with the keys username and password.
+    pub credentials_secret_name: String,
+    /// CA certificates in PEM that sign the vCenter's certificate. The system's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle: Option<String>,
+    /// SHA-256 thumbprint of the vCenter's certificate, instead of a CA.
+    #[serde(default, rename = "thumbprintSHA256", skip_serializing_if = "Option::is_none")]
+    pub thumbprint_sha256: Option<String>,
+    /// Which namespaces may use it. None when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+    /// What this hides does not exist for Berth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datastores: Option<DatastoreSelector>,
+    /// No decision is made on an answer of the vCenter older than this.
+    #[serde(default = "default_inventory_max_age")]
+    pub inventory_max_age_seconds: i32,
+}
+
+const fn default_inventory_max_age() -> i32 {
+    60
+}
+
+/// Which namespaces may use a vCenter.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AllowedNamespaces {
+    /// None, All, or those that the selector selects.
+    #[serde(default)]
+    pub from: NamespacesFrom,
+    /// Selects namespaces by their labels, with `from: Selector`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// None, all, or the selected namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum NamespacesFrom {
+    /// No namespace.
+    #[default]
+    None,
+    /// Every namespace.
+    All,
+    /// The namespaces that the selector selects.
+    Selector,
+}
+
+/// What Berth says of a vCenter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VCenterStatus {
+    /// The generation that this status was written for; -1 until the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, and Reconciling or Stalled while it is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// The vCenter's version, such as 8.0.3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The vCenter's own identity.
+    #[serde(default, rename = "instanceUUID", skip_serializing_if = "Option::is_none")]
+    pub instance_uuid: Option<String>,
+    /// resourceVersion of the Secret that was last tried, so that a refused one is not repeated too soon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_version: Option<String>,
+    /// How many datastores are there for Berth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datastore_count: Option<i32>,
+    /// How many of each type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datastores: Vec<DatastoreTypeCount>,
+    /// How many namespaces may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespace_count: Option<i32>,
+}
+
+/// How many datastores of one type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DatastoreTypeCount {
+    /// The type in vSphere's spelling.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// How many.
+    pub count: i32,
+}
