@@ -2,3 +2,5 @@
 
 pub mod api;
 pub mod placement;
+pub mod scheduler;
+pub mod status;
