@@ -17,6 +17,9 @@ pub enum ConditionType {
 }
 
 impl ConditionType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ready, Self::Reconciling, Self::Stalled];
+
     /// The name in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

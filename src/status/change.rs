@@ -1,8 +1,5 @@
 //! The changes that Berth makes to a placement's status. No I/O.
 
-use jiff::Timestamp;
-use serde_json::Value;
-
 use crate::api::{Claim, Decision, ImageStatus, PlacementReason, SelectedDatastore};
 
 /// What is to become of a status.
@@ -66,9 +63,14 @@ pub struct NotReady {
     pub decision: Option<Decision>,
 }
 
-/// The status after the change. What is not Berth's stays, and so does the time of a condition whose
-/// status does not change.
-#[must_use]
-pub fn apply(_status: &Value, _change: &Change, _now: Timestamp) -> Value {
-    Value::Null
+impl Change {
+    /// The generation of the object that it is about.
+    #[must_use]
+    pub fn generation(&self) -> i64 {
+        match self {
+            Self::Placed(placed) => placed.generation,
+            Self::NotReady(not_ready) => not_ready.generation,
+            Self::Observed { generation } => *generation,
+        }
+    }
 }

@@ -1,5 +1,17 @@
-//! From a decision to a status: what changes, what stays, and what counts as a change. Pure.
+//! From a decision to a status: what it says, what stays, and what counts as a change. Pure.
+//!
+//! [`change`](Change) says what is to become of a status, [`apply`] makes it so on whatever is there, and
+//! [`Shown`] is what a status tells its readers: a waiting placement is written again only when that
+//! would be different.
 
+mod apply;
+mod build;
 mod change;
+mod identity;
+mod shown;
 
-pub use change::{Change, NotReady, Placed, Stance, apply};
+pub use apply::apply;
+pub use build::{Context, not_eligible, placed};
+pub use change::{Change, NotReady, Placed, Stance};
+pub use identity::instance_uuid;
+pub use shown::Shown;

@@ -1,0 +1,178 @@
+//! Beginning and end of a term. No I/O.
+
+use std::time::Duration;
+
+use super::Scheduler;
+use super::action::Action;
+use super::input::{Key, Kind, Now};
+use super::journal::{Intent, Journal};
+use super::outbox::Job;
+use super::rows::{Doing, Row};
+use super::term::{OpenIntent, Phase, Stage};
+
+impl Scheduler {
+    pub(super) fn begin_term(&mut self, now: Now) {
+        if self.term.phase == Phase::Idle {
+            self.term.phase = Phase::Waiting { until: now.monotonic };
+        }
+    }
+
+    pub(super) fn lose_lease(&mut self, now: Now) {
+        self.abandon_promises(now);
+        self.term.phase = Phase::Idle;
+    }
+
+    /// Reads the journal when it is time, and the objects whose promises are in doubt.
+    pub(super) fn resume_term(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if let Phase::Waiting { until } = self.term.phase
+            && until <= now.monotonic
+        {
+            self.term.phase = Phase::Reading;
+            actions.push(Action::ReadJournal);
+        }
+        let doubtful = self.term.open().filter(|(_, open)| match open.stage {
+            Stage::Doubtful { until } => until <= now.monotonic,
+            _ => false,
+        });
+        let keys: Vec<Key> = doubtful.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            if let Some(open) = self.term.get_mut(&key) {
+                open.stage = Stage::Reading;
+                self.outbox.push(Job::Read(key));
+            }
+        }
+    }
+
+    /// Claims the term: writes the journal back with a higher number.
+    pub(super) fn journal_read(
+        &mut self,
+        resource_version: Option<String>,
+        journal: Journal,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.term.phase != Phase::Reading {
+            return;
+        }
+        let Journal { term, intents } = journal;
+        self.forget_open();
+        for intent in intents {
+            let open = OpenIntent::new(intent, Stage::Ready);
+            self.keep(open.intent.key(), open);
+        }
+        self.term.number = self.term.number.max(term).saturating_add(1);
+        self.term.phase = Phase::Claiming;
+        actions.push(Action::WriteJournal { resource_version, journal: self.term.journal() });
+        // Rows of an earlier term wait for what the new list shows.
+        self.release_rows(now);
+    }
+
+    pub(super) fn journal_unreadable(&mut self, why: String, now: Now, actions: &mut Vec<Action>) {
+        if self.term.phase == Phase::Reading {
+            actions.push(Action::Warn(format!("the journal cannot be read: {why}")));
+            self.wait_for_term(now);
+        }
+    }
+
+    pub(super) fn journal_written(&mut self, resource_version: String, actions: &mut Vec<Action>) {
+        self.term.journal_version = Some(resource_version);
+        match self.term.phase {
+            Phase::Claiming => {
+                self.term.phase = Phase::Listing;
+                actions.push(Action::ListPlacements);
+            }
+            Phase::Running => {
+                self.term.writing = false;
+                let ready = self.term.open().filter(|(_, open)| open.stage == Stage::Journalling);
+                let keys: Vec<Key> = ready.map(|(key, _)| key.clone()).collect();
+                for key in keys {
+                    if let Some(open) = self.term.get_mut(&key) {
+                        open.stage = Stage::Ready;
+                    }
+                    self.outbox.push(Job::Intent(key));
+                }
+            }
+            Phase::Idle | Phase::Waiting { .. } | Phase::Reading | Phase::Listing => {}
+        }
+    }
+
+    /// The list of this term is complete: what was found in the journal is void, done, or completed now.
+    pub(super) fn run_term(&mut self, now: Now) {
+        if self.term.phase != Phase::Listing {
+            return;
+        }
+        let found: Vec<Key> = self.term.open().map(|(key, _)| key.clone()).collect();
+        for key in found {
+            let Some(open) = self.term.get(&key) else { continue };
+            let Intent { uid, resource_version, .. } = &open.intent;
+            let may_land = |row: &Row| row.uid == *uid && row.resource_version == *resource_version;
+            if self.rows.get(&key).is_some_and(may_land) {
+                self.rows.take_turn(&key);
+                if let Some(row) = self.rows.get_mut(&key) {
+                    row.doing = Doing::Busy;
+                }
+                self.outbox.push(Job::Intent(key));
+            } else {
+                self.release(&key, now);
+            }
+        }
+        self.term.phase = Phase::Running;
+        self.term.failures = 0;
+    }
+
+    /// Whoever wrote the journal may lead now, or nobody knows what was written: begin again.
+    pub(super) fn end_term(&mut self, why: &str, now: Now, actions: &mut Vec<Action>) {
+        if self.term.phase == Phase::Idle {
+            return;
+        }
+        actions.push(Action::Warn(format!("term {} ends: {why}", self.term.number)));
+        self.abandon_promises(now);
+        self.wait_for_term(now);
+    }
+
+    fn wait_for_term(&mut self, now: Now) {
+        self.term.failures = self.term.failures.saturating_add(1);
+        let wait = Duration::from_secs(1).saturating_mul(2u32.saturating_pow(self.term.failures.min(6)) / 2);
+        self.term.phase = Phase::Waiting { until: now.monotonic.saturating_add(wait) };
+    }
+
+    /// What was not journalled was not promised. What was, stays counted until the journal is read again.
+    fn abandon_promises(&mut self, now: Now) {
+        self.outbox.clear_jobs();
+        for (name, vcenter) in &mut self.vcenters {
+            if !self.outbox.is_writing_vcenter(name) {
+                vcenter.written();
+            }
+        }
+        self.term.writing = false;
+        let unwritten = self.term.open().filter(|(_, open)| open.stage == Stage::Journalling);
+        let keys: Vec<Key> = unwritten.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.release(&key, now);
+        }
+    }
+
+    fn forget_open(&mut self) {
+        for open in self.term.take_open().into_values() {
+            self.ledger.remove(&open.own.backing, &open.own.claim);
+        }
+    }
+
+    /// Nothing is being done about a row any more whose request was forgotten.
+    fn release_rows(&mut self, now: Now) {
+        let stuck =
+            self.rows.iter().filter(|(key, row)| row.doing == Doing::Busy && !self.outbox.is_writing(key));
+        let keys: Vec<Key> = stuck.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            if let Some(row) = self.rows.get_mut(&key) {
+                row.dirty = true;
+            }
+            self.rows.settle(&key, now.monotonic);
+        }
+    }
+
+    /// All lists that a decision needs are complete, and the term runs.
+    pub(super) fn may_decide(&self) -> bool {
+        self.term.is_running() && self.lists.have(&Kind::ALL)
+    }
+}

@@ -1,0 +1,153 @@
+//! Requests on their way to the API server: how many at once, and in which order. No I/O.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use crate::status::{Change, Shown};
+
+use super::action::Announcement;
+use super::input::{Key, WriteId};
+
+/// More than this at once raises the time of each more than the rate of all.
+const MOST: u32 = 12;
+/// So many successes in a row widen a narrowed window by one.
+const SUCCESSES: u32 = 100;
+
+/// A request that waits for room in the window.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Job {
+    /// The status write of this placement's intent.
+    Intent(Key),
+    /// A status write that needs no intent.
+    Status { key: Key, change: Box<Change> },
+    /// A read of this placement.
+    Read(Key),
+    /// The status write of this `VCenter`.
+    VCenter(String),
+}
+
+/// A status write that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct InFlight {
+    pub target: Target,
+    pub uid: String,
+    /// To be published once it is done.
+    pub announcement: Option<Announcement>,
+}
+
+/// What is written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    /// The status of a placement, by its intent.
+    Intent(Key),
+    /// The status of a placement, which then shows this.
+    Status(Key, Shown),
+    /// The status of a `VCenter`.
+    VCenter(String),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Intent(key) | Self::Status(key, _) => write!(f, "InstancePlacement {key}"),
+            Self::VCenter(name) => write!(f, "VCenter {name}"),
+        }
+    }
+}
+
+/// Requests that wait, and those under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Outbox {
+    jobs: VecDeque<Job>,
+    writes: BTreeMap<WriteId, InFlight>,
+    reads: u32,
+    window: u32,
+    successes: u32,
+    next_id: u64,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            jobs: VecDeque::new(),
+            writes: BTreeMap::new(),
+            reads: 0,
+            window: MOST,
+            successes: 0,
+            next_id: 0,
+        }
+    }
+}
+
+impl Outbox {
+    pub fn push(&mut self, job: Job) {
+        self.jobs.push_back(job);
+    }
+
+    /// The next request, if there is room for it.
+    pub fn next(&mut self) -> Option<Job> {
+        let under_way = u32::try_from(self.writes.len()).unwrap_or(u32::MAX).saturating_add(self.reads);
+        if under_way < self.window { self.jobs.pop_front() } else { None }
+    }
+
+    /// A write begins.
+    pub fn begin(&mut self, write: InFlight) -> WriteId {
+        self.next_id = self.next_id.saturating_add(1);
+        let id = WriteId(self.next_id);
+        self.writes.insert(id, write);
+        id
+    }
+
+    /// A read begins.
+    pub fn begin_read(&mut self) {
+        self.reads = self.reads.saturating_add(1);
+    }
+
+    /// A read has ended.
+    pub fn end_read(&mut self) {
+        self.reads = self.reads.saturating_sub(1);
+    }
+
+    /// A write has ended, well or not.
+    pub fn end(&mut self, id: WriteId) -> Option<InFlight> {
+        self.writes.remove(&id)
+    }
+
+    /// The API server coped.
+    pub fn widen(&mut self) {
+        self.successes = self.successes.saturating_add(1);
+        if self.successes >= SUCCESSES {
+            self.successes = 0;
+            self.window = self.window.saturating_add(1).min(MOST);
+        }
+    }
+
+    /// The API server asked for less, or did not answer in time.
+    pub fn narrow(&mut self) {
+        self.successes = 0;
+        self.window = (self.window / 2).max(1);
+    }
+
+    /// Forgets what has not begun.
+    pub fn clear_jobs(&mut self) {
+        self.jobs.clear();
+    }
+
+    /// A status write of this placement is under way.
+    pub fn is_writing(&self, key: &Key) -> bool {
+        self.writes.values().any(|write| match &write.target {
+            Target::Intent(k) | Target::Status(k, _) => k == key,
+            Target::VCenter(_) => false,
+        })
+    }
+
+    /// The status write of this `VCenter` is under way.
+    pub fn is_writing_vcenter(&self, name: &str) -> bool {
+        self.writes.values().any(|write| matches!(&write.target, Target::VCenter(n) if n == name))
+    }
+
+    /// Nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.writes.is_empty()
+    }
+}

@@ -1,0 +1,248 @@
+//! The placements: one row each, the queue of those that are due, and their timers. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::placement::{Ask, Invalid, OwnClaim};
+use crate::status::Shown;
+
+use super::input::Key;
+
+/// The datastore that a status names, and what it means for others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PlacedFact {
+    /// The revision that it answers.
+    pub revision: i64,
+    /// Where room is kept for it, and how much.
+    pub own: Option<OwnClaim>,
+}
+
+/// What is being done about a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Doing {
+    /// Nothing.
+    Nothing,
+    /// It waits for its turn.
+    Queued(Turn),
+    /// A request about it is under way or waits for its turn: a read, a promise, a status write.
+    Busy,
+}
+
+/// A place in the queue: new placements and fresh edits before those that wait for something to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Turn {
+    lane: u8,
+    number: u64,
+}
+
+/// A status that was read for a decision, with the version it was read at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ReadStatus {
+    pub resource_version: String,
+    pub status: String,
+}
+
+/// One placement, as far as Berth needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Row {
+    pub uid: String,
+    pub resource_version: String,
+    pub generation: i64,
+    /// `spec.revision`, known even where the rest of the spec is invalid.
+    pub revision: i64,
+    pub suspend: bool,
+    pub ask: Result<Ask, Invalid>,
+    pub placed: Option<PlacedFact>,
+    pub shown: Option<Shown>,
+    /// Nobody has written a status yet: the first can be built from this row alone.
+    pub bare: bool,
+    /// When this generation was first seen.
+    pub due_since: Duration,
+    pub doing: Doing,
+    /// It changed while something was being done about it.
+    pub dirty: bool,
+    /// The status to decide onto, while it is being decided.
+    pub read: Option<ReadStatus>,
+    /// Failed writes in a row.
+    pub failures: u32,
+    /// Nothing is tried before this time.
+    pub not_before: Duration,
+    /// The `VCenter` that its references led to last.
+    pub vcenter: Option<String>,
+    /// The list in which it was last seen.
+    pub list: u64,
+    timer: Option<Duration>,
+}
+
+impl Row {
+    pub fn new(uid: String, now: Duration) -> Self {
+        Self {
+            uid,
+            resource_version: String::new(),
+            generation: 0,
+            revision: 0,
+            suspend: false,
+            ask: Ok(Ask::default()),
+            placed: None,
+            shown: None,
+            bare: true,
+            due_since: now,
+            doing: Doing::Nothing,
+            dirty: false,
+            read: None,
+            failures: 0,
+            not_before: Duration::ZERO,
+            vcenter: None,
+            list: 0,
+            timer: None,
+        }
+    }
+
+    /// What the status says is decided answers what the spec asks.
+    pub fn is_placed(&self) -> bool {
+        self.placed.as_ref().is_some_and(|placed| self.revision <= placed.revision)
+    }
+
+    fn is_new(&self) -> bool {
+        self.shown.as_ref().is_none_or(|shown| shown.generation() < self.generation) || self.read.is_some()
+    }
+}
+
+/// All rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Rows {
+    rows: BTreeMap<Key, Row>,
+    queue: BTreeMap<Turn, Key>,
+    timers: BTreeSet<(Duration, Key)>,
+    next_turn: u64,
+}
+
+impl Rows {
+    pub fn get(&self, key: &Key) -> Option<&Row> {
+        self.rows.get(key)
+    }
+
+    pub fn get_mut(&mut self, key: &Key) -> Option<&mut Row> {
+        self.rows.get_mut(key)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Row)> {
+        self.rows.iter()
+    }
+
+    pub fn insert(&mut self, key: Key, row: Row) {
+        self.rows.insert(key, row);
+    }
+
+    /// Removes a row with its turn and timer.
+    pub fn remove(&mut self, key: &Key) -> Option<Row> {
+        let row = self.rows.remove(key)?;
+        if let Doing::Queued(turn) = row.doing {
+            self.queue.remove(&turn);
+        }
+        if let Some(time) = row.timer {
+            self.timers.remove(&(time, key.clone()));
+        }
+        Some(row)
+    }
+
+    /// Gives the row a turn, or notes that it changed if something is being done about it already. A row
+    /// that has to wait after a failed write gets its turn later.
+    pub fn enqueue(&mut self, key: &Key, now: Duration) {
+        let number = self.next_turn;
+        let Some(row) = self.rows.get_mut(key) else { return };
+        match row.doing {
+            Doing::Nothing if row.not_before > now => {
+                let time = row.not_before;
+                self.set_timer(key, time);
+            }
+            Doing::Nothing => {
+                let turn = Turn { lane: u8::from(!row.is_new()), number };
+                row.doing = Doing::Queued(turn);
+                self.queue.insert(turn, key.clone());
+                self.next_turn = number.saturating_add(1);
+            }
+            Doing::Queued(_) => {}
+            Doing::Busy => row.dirty = true,
+        }
+    }
+
+    /// Ends what is being done about the row; if it changed meanwhile it gets a turn.
+    pub fn settle(&mut self, key: &Key, now: Duration) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        row.doing = Doing::Nothing;
+        if std::mem::take(&mut row.dirty) {
+            self.enqueue(key, now);
+        }
+    }
+
+    /// The row whose turn it is, left in its place.
+    pub fn first(&self) -> Option<Key> {
+        self.queue.first_key_value().map(|(_, key)| key.clone())
+    }
+
+    /// Takes the row's turn away; nothing is being done about it then.
+    pub fn take_turn(&mut self, key: &Key) {
+        if let Some(row) = self.rows.get_mut(key)
+            && let Doing::Queued(turn) = row.doing
+        {
+            self.queue.remove(&turn);
+            row.doing = Doing::Nothing;
+        }
+    }
+
+    /// How many have a turn.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Sees to it that the row gets a look at this time, if not earlier.
+    pub fn set_timer(&mut self, key: &Key, time: Duration) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        match row.timer {
+            Some(earlier) if earlier <= time => return,
+            Some(later) => drop(self.timers.remove(&(later, key.clone()))),
+            None => {}
+        }
+        row.timer = Some(time);
+        self.timers.insert((time, key.clone()));
+    }
+
+    /// Takes one row whose timer has run out.
+    pub fn pop_timer(&mut self, now: Duration) -> Option<Key> {
+        let (time, _) = self.timers.first()?;
+        if *time > now {
+            return None;
+        }
+        let (_, key) = self.timers.pop_first()?;
+        if let Some(row) = self.rows.get_mut(&key) {
+            row.timer = None;
+        }
+        Some(key)
+    }
+
+    /// The next timer.
+    pub fn next_timer(&self) -> Option<Duration> {
+        self.timers.first().map(|(time, _)| *time)
+    }
+
+    /// Gives a turn to every row that waits for something to change and that `concerns` it.
+    pub fn look_again(&mut self, now: Duration, concerns: impl Fn(&Row) -> bool) {
+        let waiting = self.rows.iter().filter(|(_, row)| !row.is_placed() && concerns(row));
+        let keys: Vec<Key> = waiting.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.enqueue(&key, now);
+        }
+    }
+}
+
+/// How long to wait after so many failures in a row: 1 s doubling to 5 min, spread by a tenth so that what
+/// failed together does not come back together. The spread comes from the name: no randomness in here.
+pub(super) fn backoff(key: &Key, failures: u32) -> Duration {
+    let doubled =
+        Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(9)));
+    let wait = doubled.min(Duration::from_secs(300));
+    let bytes = key.namespace.bytes().chain(key.name.bytes());
+    let spread = bytes.fold(failures, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte))) % 100;
+    wait.saturating_add(wait.saturating_mul(spread).checked_div(1000).unwrap_or_default())
+}

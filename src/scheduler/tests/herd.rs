@@ -1,0 +1,101 @@
+//! Many placements at once.
+
+use serde_json::json;
+
+use super::world::{GIB, World, datastore, key};
+use crate::scheduler::{Input, Kind};
+
+/// Room for eight instances of 10 GiB on each of five datastores.
+fn five(free: u64) -> Vec<crate::placement::Datastore> {
+    ["a", "b", "c", "d", "e"].into_iter().map(|name| datastore(name, "VMFS", free)).collect()
+}
+
+#[test]
+fn sixty_at_once_for_forty_places_fill_every_datastore_and_oversell_none() {
+    let mut world = World::start(five(85 * GIB));
+    for n in 0..60 {
+        world.store(&format!("p{n:02}"), json!({"image": {"virtualSize": "10Gi"}}));
+    }
+    for n in 0..60 {
+        let seen = world.seen(&key(&format!("p{n:02}")));
+        world.input(Input::PlacementSeen(Box::new(seen)));
+    }
+    let placed = world.placed();
+    assert_eq!(placed.values().sum::<usize>(), 40);
+    assert!(placed.values().all(|count| *count == 8), "{placed:?}");
+    assert_eq!(world.puts.len(), 60, "one write for each");
+    assert!(world.gets.is_empty(), "no read of what was never written");
+
+    world.set_inventory(five(185 * GIB));
+    let placed = world.placed();
+    assert_eq!(placed.values().sum::<usize>(), 60);
+    assert!(placed.values().all(|count| *count <= 18), "{placed:?}");
+    assert_eq!(world.puts.len(), 80, "one more for each that waited");
+}
+
+#[test]
+fn a_list_of_many_is_journalled_in_batches() {
+    let mut world = World::empty(five(900 * GIB));
+    for n in 0..200 {
+        world.store(&format!("p{n:03}"), json!({"image": {"virtualSize": "10Gi"}}));
+    }
+    world.boot();
+    assert_eq!(world.placed().values().sum::<usize>(), 200);
+    // One claims the term; a batch takes up to 64.
+    assert!(world.journal_writes <= 1 + 200 / 32, "{} journal writes", world.journal_writes);
+}
+
+#[test]
+fn free_space_that_alters_no_verdict_causes_no_write() {
+    let mut world = World::empty(five(5 * GIB));
+    for n in 0..500 {
+        world.store(&format!("p{n:03}"), json!({"image": {"virtualSize": "10Gi"}}));
+    }
+    world.boot();
+    assert_eq!(world.puts.len(), 500);
+    assert_eq!(world.reason(&key("p000")), "NoEligibleDatastore");
+    world.set_inventory(five(6 * GIB));
+    world.set_inventory(five(7 * GIB));
+    assert_eq!(world.puts.len(), 500);
+}
+
+#[test]
+fn a_restart_writes_nothing() {
+    let mut world = World::empty(five(25 * GIB));
+    for n in 0..20 {
+        world.store(&format!("p{n:02}"), json!({"image": {"virtualSize": "10Gi"}}));
+    }
+    world.store("bad", json!({"image": {"virtualSize": "10Gi"}, "rootDisk": {"size": "5Gi"}}));
+    world.store("still", json!({"image": {"virtualSize": "10Gi"}, "suspend": true}));
+    world.boot();
+    assert_eq!(world.placed().values().sum::<usize>(), 10);
+    let (puts, vcenter_puts) = (world.puts.len(), world.vcenter_puts.len());
+    for _ in 0..3 {
+        world.boot();
+        world.pass_with_answers(std::time::Duration::from_secs(120));
+    }
+    assert_eq!((world.puts.len(), world.vcenter_puts.len()), (puts, vcenter_puts));
+}
+
+#[test]
+fn a_deleted_placement_gives_its_room_to_one_that_waits() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let first = world.create_sized("first", 10 * GIB);
+    let second = world.create_sized("second", 10 * GIB);
+    assert_eq!(world.reason(&second), "NoEligibleDatastore");
+    world.delete(&first);
+    assert_eq!(world.datastore_of(&second).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_list_that_lags_behind_does_not_undo_what_is_known() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let key = world.store("first", json!({"image": {"virtualSize": "10Gi"}}));
+    let before = world.seen(&key);
+    world.input(Input::PlacementSeen(Box::new(before.clone())));
+    assert_eq!(world.puts.len(), 1);
+    world.input(Input::ListStarted(Kind::Placement));
+    world.input(Input::PlacementSeen(Box::new(before)));
+    let second = world.create_sized("second", 10 * GIB);
+    assert_eq!(world.reason(&second), "NoEligibleDatastore", "the room of the first is still kept");
+}

@@ -1,0 +1,141 @@
+//! The life of one placement.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::world::{GIB, World, datastore};
+use crate::scheduler::Input;
+
+#[test]
+fn it_is_placed_with_one_write_and_an_event() {
+    let mut world =
+        World::start(vec![datastore("small", "VMFS", 20 * GIB), datastore("big", "NFS", 90 * GIB)]);
+    let key = world.create_sized("web", 10 * GIB);
+    let status = &world.objects[&key].status;
+    assert_eq!(status["datastore"]["name"], "big");
+    assert_eq!(status["datastore"]["vCenter"]["name"], "vc");
+    assert_eq!(status["observedGeneration"], 1);
+    assert_eq!(status["revision"], 0);
+    assert_eq!(status["claim"]["bytes"], 10 * GIB);
+    assert_eq!(status["decision"]["placementClass"]["name"], "standard");
+    assert_eq!(world.condition(&key, "Ready").unwrap().0, "True");
+    assert_eq!(world.condition(&key, "Reconciling"), None);
+    assert_eq!(world.puts.len(), 1);
+    let reasons: Vec<_> = world.announcements.iter().map(|a| a.reason).collect();
+    assert_eq!(reasons, ["Connected", "Placed"]);
+}
+
+#[test]
+fn raising_the_revision_decides_afresh_and_the_old_room_is_its_own() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let key = world.create_sized("web", 10 * GIB);
+    world.edit(&key, |spec| spec["revision"] = json!(1));
+    assert_eq!(world.objects[&key].status["revision"], 1);
+    assert_eq!(world.datastore_of(&key).as_deref(), Some("a"), "its own claim does not stand in its way");
+    assert_eq!(world.gets.len(), 1, "a status that is there is read before it is decided onto");
+
+    world.edit(&key, |spec| {
+        spec["revision"] = json!(2);
+        spec["image"]["virtualSize"] = json!("100Gi");
+    });
+    assert_eq!(world.reason(&key), "NoEligibleDatastore");
+    assert_eq!(world.datastore_of(&key).as_deref(), Some("a"), "the last decision stands until replaced");
+    world.edit(&key, |spec| spec["revision"] = json!(1));
+    assert_eq!(world.reason(&key), "Placed");
+    assert_eq!(world.objects[&key].status["observedGeneration"], 4);
+}
+
+#[test]
+fn an_edit_that_asks_for_nothing_new_only_moves_the_observed_generation() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let key = world.create_sized("web", 10 * GIB);
+    world.edit(&key, |spec| spec["suspend"] = json!(true));
+    assert_eq!(world.objects[&key].status["observedGeneration"], 2);
+    assert_eq!(world.condition(&key, "Ready").unwrap().1, "Placed");
+    assert_eq!(world.puts.len(), 2);
+}
+
+#[test]
+fn a_suspended_placement_waits_until_it_is_not() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let key = world.create("web", json!({"image": {"virtualSize": "10Gi"}, "suspend": true}));
+    assert_eq!(world.reason(&key), "Suspended");
+    assert_eq!(world.condition(&key, "Reconciling"), None);
+    world.edit(&key, |spec| spec["suspend"] = json!(false));
+    assert_eq!(world.reason(&key), "Placed");
+}
+
+#[test]
+fn a_missing_class_is_told_after_two_seconds_and_heals() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.input(Input::ClassGone("standard".into()));
+    let key = world.create_sized("web", 10 * GIB);
+    world.pass(Duration::from_millis(1900));
+    assert_eq!(world.reason(&key), "nothing");
+    world.pass(Duration::from_millis(200));
+    assert_eq!(world.reason(&key), "ClassNotFound");
+    assert_eq!(world.condition(&key, "Reconciling").unwrap().0, "True");
+    world.class(json!({}));
+    assert_eq!(world.reason(&key), "Placed");
+}
+
+#[test]
+fn references_that_arrive_within_two_seconds_cost_one_write() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.input(Input::ClassGone("standard".into()));
+    let key = world.create_sized("web", 10 * GIB);
+    world.pass(Duration::from_secs(1));
+    world.class(json!({}));
+    world.pass(Duration::from_secs(5));
+    assert_eq!((world.reason(&key).as_str(), world.puts.len()), ("Placed", 1));
+}
+
+#[test]
+fn an_invalid_spec_is_stalled_with_one_write_and_heals_on_edit() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 50 * GIB)]);
+    let key = world.create("web", json!({"image": {"virtualSize": "10Gi"}, "rootDisk": {"size": "5Gi"}}));
+    assert_eq!(world.reason(&key), "RootDiskSmallerThanImage");
+    assert_eq!(world.condition(&key, "Stalled").unwrap().0, "True");
+    world.pass(Duration::from_secs(600));
+    assert_eq!(world.puts.len(), 1);
+    world.edit(&key, |spec| spec["rootDisk"]["size"] = json!("20Gi"));
+    assert_eq!(world.reason(&key), "Placed");
+    assert_eq!(world.condition(&key, "Stalled"), None);
+}
+
+#[test]
+fn another_vcenter_than_the_classs_is_an_invalid_spec() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 50 * GIB)]);
+    world.class(json!({"vCenterName": "vc"}));
+    let key = world.create("web", json!({"image": {"virtualSize": "1Gi"}, "vCenterName": "other"}));
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.reason(&key), "InvalidSpec");
+    assert_eq!(world.condition(&key, "Stalled").unwrap().0, "True");
+}
+
+#[test]
+fn a_namespace_that_may_not_use_the_vcenter_reads_as_if_there_were_none() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 50 * GIB)]);
+    let selector =
+        json!({"allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"vm": "yes"}}}});
+    world.vcenter(2, selector);
+    let key = world.create("web", json!({"image": {"virtualSize": "1Gi"}, "vCenterName": "vc"}));
+    world.pass(Duration::from_secs(3));
+    let (_, reason, message) = world.condition(&key, "Ready").unwrap();
+    assert_eq!(reason, "VCenterNotAllowed");
+    assert_eq!(message, "there is no VCenter vc that this namespace may use");
+    let labels = [("vm".to_owned(), "yes".to_owned())].into();
+    world.input(Input::NamespaceSeen { name: "team-a".into(), labels });
+    assert_eq!(world.reason(&key), "Placed");
+}
+
+#[test]
+fn a_recreated_placement_is_another_one() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let key = world.create_sized("web", 10 * GIB);
+    world.objects.remove(&key);
+    world.create_sized("web", 12 * GIB);
+    assert_eq!(world.reason(&key), "Placed", "the room of the old one is free again");
+    assert_eq!(world.objects[&key].status["claim"]["bytes"], 12 * GIB);
+}

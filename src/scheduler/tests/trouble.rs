@@ -1,0 +1,140 @@
+//! When something goes wrong between decision and status.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::world::{Fate, GIB, World, datastore};
+use crate::scheduler::{Input, Journal};
+
+fn one() -> World {
+    World::start(vec![datastore("a", "VMFS", 15 * GIB)])
+}
+
+#[test]
+fn killed_between_journal_and_status_the_next_process_completes_the_same_decision() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB), datastore("b", "VMFS", 14 * GIB)]);
+    world.fates.push_back(Fate::Held);
+    let key = world.create_sized("web", 10 * GIB);
+    assert_eq!(world.journal.as_ref().unwrap().1.intents.len(), 1);
+    // The world has changed since: a fresh decision would differ.
+    world.set_inventory(vec![datastore("a", "VMFS", 15 * GIB), datastore("b", "VMFS", 90 * GIB)]);
+    world.boot();
+    assert_eq!(world.datastore_of(&key).as_deref(), Some("a"));
+    assert_eq!(world.objects[&key].decisions.len(), 1);
+}
+
+#[test]
+fn what_is_found_in_the_journal_keeps_its_room() {
+    let mut world = one();
+    world.fates.push_back(Fate::Held);
+    let first = world.create_sized("first", 10 * GIB);
+    world.fates.push_back(Fate::Held);
+    world.boot();
+    let second = world.create_sized("second", 10 * GIB);
+    assert_eq!(world.reason(&second), "NoEligibleDatastore");
+    world.let_go(Fate::Done);
+    assert_eq!(world.datastore_of(&first).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_write_that_was_stored_unanswered_is_one_decision() {
+    let mut world = one();
+    world.fates.push_back(Fate::StoredUnanswered);
+    let key = world.create_sized("web", 10 * GIB);
+    world.pass(Duration::from_secs(30));
+    assert_eq!(world.objects[&key].decisions.len(), 1);
+    assert_eq!(world.puts.len(), 1);
+    let other = world.create_sized("other", 10 * GIB);
+    assert_eq!(world.reason(&other), "NoEligibleDatastore", "its room is counted, once");
+    let small = world.create_sized("small", 4 * GIB);
+    assert_eq!(world.reason(&small), "Placed", "and not twice");
+}
+
+#[test]
+fn a_write_that_was_lost_is_sent_again() {
+    let mut world = one();
+    world.fates.extend([Fate::LostUnanswered, Fate::LostUnanswered]);
+    let key = world.create_sized("web", 10 * GIB);
+    assert_eq!(world.reason(&key), "nothing");
+    world.pass(Duration::from_secs(30));
+    assert_eq!(world.reason(&key), "Placed");
+    assert_eq!(world.gets.len(), 2, "each time it was read first");
+}
+
+#[test]
+fn an_edit_under_way_voids_the_promise_and_frees_its_room() {
+    let mut world = one();
+    world.fates.push_back(Fate::Held);
+    let key = world.create_sized("web", 10 * GIB);
+    world.edit_unseen(&key, |spec| spec["image"]["virtualSize"] = json!("12Gi"));
+    world.let_go(Fate::Done);
+    assert_eq!(world.reason(&key), "Placed");
+    assert_eq!(world.objects[&key].status["claim"]["bytes"], 12 * GIB);
+    assert_eq!(world.objects[&key].decisions.len(), 1);
+    let small = world.create_sized("small", 3 * GIB);
+    assert_eq!(world.reason(&small), "Placed", "only 12 GiB are kept");
+}
+
+#[test]
+fn a_placement_deleted_under_way_frees_its_room() {
+    let mut world = one();
+    world.fates.push_back(Fate::Held);
+    let key = world.create_sized("web", 10 * GIB);
+    world.delete(&key);
+    world.let_go(Fate::Done);
+    let other = world.create_sized("other", 10 * GIB);
+    assert_eq!(world.reason(&other), "Placed");
+}
+
+#[test]
+fn somebody_else_who_writes_the_journal_ends_the_term_and_a_new_one_begins() {
+    let mut world = one();
+    let before = world.journal.as_ref().unwrap().1.term;
+    let (version, journal) = world.journal.clone().unwrap();
+    world.journal = Some((version + 1, Journal { term: journal.term + 5, ..journal }));
+    let key = world.create_sized("web", 10 * GIB);
+    assert_eq!(world.reason(&key), "nothing");
+    assert_eq!(world.warnings.len(), 1);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.reason(&key), "Placed");
+    assert_eq!(world.journal.as_ref().unwrap().1.term, before + 6);
+}
+
+#[test]
+fn a_journal_that_does_not_answer_is_told_to_those_who_wait() {
+    let mut world = one();
+    world.input(Input::JournalAmbiguous("504".into()));
+    let key = world.create_sized("web", 10 * GIB);
+    world.input(Input::LeaseLost);
+    world.input(Input::LeaseHeld);
+    world.pass(Duration::from_secs(30));
+    assert_eq!(world.reason(&key), "Placed");
+}
+
+#[test]
+fn no_more_writes_are_under_way_than_the_window_allows() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 900 * GIB)]);
+    world.fates.extend([Fate::Held; 40]);
+    for n in 0..40 {
+        world.create_sized(&format!("p{n}"), GIB);
+    }
+    assert_eq!(world.held.len(), 12);
+    for _ in 0..12 {
+        world.let_go(Fate::Done);
+    }
+    assert_eq!(world.held.len(), 12);
+}
+
+#[test]
+fn shutdown_waits_for_what_is_under_way_and_starts_nothing() {
+    let mut world = one();
+    world.fates.push_back(Fate::Held);
+    world.create_sized("web", GIB);
+    world.input(Input::Shutdown);
+    assert!(!world.stopped);
+    world.create_sized("late", GIB);
+    assert_eq!(world.held.len(), 1);
+    world.let_go(Fate::Done);
+    assert!(world.stopped);
+}

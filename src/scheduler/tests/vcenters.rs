@@ -1,0 +1,150 @@
+//! Connections, credentials, and inventories that grow old.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::world::{GIB, World, datastore};
+use crate::scheduler::{ConnectionFailure, ConnectionNews, Input};
+
+fn vcenter_reason(world: &World) -> String {
+    world.vcenter_puts.last().map(|status| status.conditions[0].reason.clone()).unwrap_or_default()
+}
+
+fn ended(world: &mut World, failure: ConnectionFailure) {
+    world.news(ConnectionNews::Ended { failure, message: "gone".into() });
+}
+
+#[test]
+fn a_refused_password_is_tried_once_per_wait_and_at_once_when_the_secret_changes() {
+    let mut world = World::empty(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.login_failure = Some(ConnectionFailure::InvalidCredentials);
+    world.boot();
+    assert_eq!(vcenter_reason(&world), "InvalidCredentials");
+    world.pass(Duration::from_secs(179));
+    assert_eq!(world.logins.len(), 1);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.logins.len(), 2);
+    world.login_failure = None;
+    world.secret("2");
+    assert_eq!(world.logins.len(), 3);
+    assert_eq!(vcenter_reason(&world), "Connected");
+    assert_eq!(world.vcenter_puts.last().unwrap().credentials_version.as_deref(), Some("2"));
+}
+
+#[test]
+fn a_new_process_does_not_repeat_a_refused_password_within_the_wait() {
+    let mut world = World::empty(vec![]);
+    world.login_failure = Some(ConnectionFailure::InvalidCredentials);
+    world.boot();
+    world.pass(Duration::from_secs(60));
+    world.boot();
+    assert_eq!(world.logins.len(), 1);
+    world.pass(Duration::from_secs(110));
+    assert_eq!(world.logins.len(), 1);
+    world.pass(Duration::from_secs(15));
+    assert_eq!(world.logins.len(), 2);
+}
+
+#[test]
+fn nobody_notices_an_expired_session() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let puts = world.vcenter_puts.len();
+    ended(&mut world, ConnectionFailure::SessionLost);
+    assert_eq!(world.logins.len(), 2);
+    assert_eq!(world.vcenter_puts.len(), puts);
+    let key = world.create_sized("web", 10 * GIB);
+    assert_eq!(world.reason(&key), "Placed");
+}
+
+#[test]
+fn a_session_that_never_gave_an_answer_is_not_renewed_in_a_loop() {
+    let mut world = World::empty(vec![]);
+    world.inventory = None;
+    world.boot();
+    for _ in 0..5 {
+        let (attempt, _) = world.logins.last().cloned().unwrap();
+        let news = ConnectionNews::Ended { failure: ConnectionFailure::SessionLost, message: "gone".into() };
+        world.input(Input::Connection { vcenter: "vc".into(), attempt, news });
+    }
+    assert_eq!(world.logins.len(), 1);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.logins.len(), 2);
+}
+
+#[test]
+fn a_vcenter_that_is_gone_is_unavailable_only_once_its_answer_is_too_old() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let placed = world.create_sized("placed", 10 * GIB);
+    let waits = world.create_sized("waits", 10 * GIB);
+    world.login_failure = Some(ConnectionFailure::Unavailable);
+    ended(&mut world, ConnectionFailure::Unavailable);
+    assert_eq!(vcenter_reason(&world), "ConnectionFailed");
+    world.pass(Duration::from_secs(59));
+    assert_eq!(world.reason(&waits), "NoEligibleDatastore");
+    let young = world.create_sized("young", GIB);
+    assert_eq!(world.reason(&young), "Placed", "the last answer is still young enough");
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.reason(&waits), "VCenterUnavailable");
+    assert_eq!(world.reason(&placed), "Placed");
+    let new = world.create_sized("new", GIB);
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.reason(&new), "VCenterUnavailable");
+    let writes = world.puts.len();
+    world.pass(Duration::from_secs(300));
+    assert_eq!(world.puts.len(), writes, "it is said once");
+    world.login_failure = None;
+    world.pass(Duration::from_secs(70));
+    assert_eq!(world.reason(&new), "Placed");
+    assert_eq!(world.reason(&waits), "NoEligibleDatastore");
+    assert_eq!(vcenter_reason(&world), "Connected");
+}
+
+#[test]
+fn a_first_answer_that_takes_a_moment_costs_no_write() {
+    let mut world = World::empty(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let inventory = world.inventory.take();
+    world.boot();
+    let key = world.create_sized("web", GIB);
+    world.pass(Duration::from_secs(8));
+    assert_eq!(world.puts.len(), 0);
+    let (attempt, _) = world.logins.last().cloned().unwrap();
+    let mut news = |news| world.input(Input::Connection { vcenter: "vc".into(), attempt, news });
+    news(ConnectionNews::Connected { version: "8.0.3".into(), instance_uuid: super::world::VCENTER.into() });
+    news(ConnectionNews::Inventory(inventory.unwrap()));
+    assert_eq!((world.reason(&key).as_str(), world.puts.len()), ("Placed", 1));
+}
+
+#[test]
+fn a_bad_field_is_told_and_nothing_is_tried() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.vcenter(2, json!({"datastores": {"namePattern": "("}}));
+    assert_eq!(vcenter_reason(&world), "InvalidSpec");
+    let status = world.vcenter_puts.last().unwrap();
+    assert!(status.conditions.iter().any(|c| c.type_ == "Stalled"));
+    world.pass(Duration::from_secs(600));
+    assert_eq!(world.logins.len(), 1);
+}
+
+#[test]
+fn a_missing_secret_is_told_and_heals() {
+    let mut world = World::empty(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.boot();
+    world.input(Input::SecretGone("vc".into()));
+    assert_eq!(vcenter_reason(&world), "Connected", "a session outlives its Secret");
+    ended(&mut world, ConnectionFailure::SessionLost);
+    assert_eq!(vcenter_reason(&world), "SecretNotFound");
+    world.secret("7");
+    assert_eq!(vcenter_reason(&world), "Connected");
+}
+
+#[test]
+fn what_the_vcenter_hides_does_not_exist() {
+    let mut world =
+        World::start(vec![datastore("a", "VMFS", 15 * GIB), datastore("backup", "NFS", 90 * GIB)]);
+    world.vcenter(2, json!({"datastores": {"excludePattern": "backup.*"}}));
+    let key = world.create_sized("web", 20 * GIB);
+    let (_, _, message) = world.condition(&key, "Ready").unwrap();
+    assert!(message.starts_with("0/1 datastores"), "{message}");
+    assert_eq!(world.vcenter_puts.last().unwrap().datastore_count, Some(1));
+}

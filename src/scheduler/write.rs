@@ -1,0 +1,201 @@
+//! Sends what waits, and takes what became of it. No I/O.
+
+use serde_json::Value;
+
+use crate::status::{self, Change, Shown};
+
+use super::Scheduler;
+use super::action::{Action, Announcement, Subject};
+use super::input::{Key, Now, WriteFailure, WriteId};
+use super::observe::is_newer;
+use super::outbox::{InFlight, Job, Target};
+use super::promise::body;
+use super::rows::backoff;
+use super::term::{Phase, Stage};
+use crate::api::PlacementReason;
+
+impl Scheduler {
+    /// Sends as much of what waits as the window has room for.
+    pub(super) fn send(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if self.term.phase == Phase::Idle {
+            return;
+        }
+        while let Some(job) = self.outbox.next() {
+            match job {
+                Job::Read(key) => {
+                    self.outbox.begin_read();
+                    actions.push(Action::ReadPlacement(key));
+                }
+                Job::Intent(key) => self.send_intent(&key, actions),
+                Job::Status { key, change } => self.send_status(&key, change, now, actions),
+                Job::VCenter(name) => self.send_vcenter(&name, now, actions),
+            }
+        }
+    }
+
+    fn send_intent(&mut self, key: &Key, actions: &mut Vec<Action>) {
+        let Some(open) = self.term.get_mut(key).filter(|open| open.stage == Stage::Ready) else { return };
+        let announcement = open.message.clone().map(|message| Announcement {
+            subject: Subject::Placement(key.clone()),
+            uid: open.intent.uid.clone(),
+            warning: false,
+            reason: PlacementReason::Placed.as_str(),
+            message,
+        });
+        let uid = open.intent.uid.clone();
+        let id = self.outbox.begin(InFlight { target: Target::Intent(key.clone()), uid, announcement });
+        if let Some(open) = self.term.get_mut(key) {
+            open.stage = Stage::Writing(id);
+            actions.push(Action::PutStatus { id, key: key.clone(), body: open.intent.body.clone() });
+        }
+    }
+
+    fn send_status(&mut self, key: &Key, change: Box<Change>, now: Now, actions: &mut Vec<Action>) {
+        let Some(row) = self.rows.get(key) else { return };
+        let announcement = match change.as_ref() {
+            Change::NotReady(not_ready) if not_ready.reason == PlacementReason::NoEligibleDatastore => {
+                Some(Announcement {
+                    subject: Subject::Placement(key.clone()),
+                    uid: row.uid.clone(),
+                    warning: true,
+                    reason: not_ready.reason.as_str(),
+                    message: not_ready.message.clone(),
+                })
+            }
+            _ => None,
+        };
+        let target = Target::Status(key.clone(), Shown::after(&change));
+        let id = self.outbox.begin(InFlight { target, uid: row.uid.clone(), announcement });
+        actions.push(if row.bare {
+            let status = status::apply(&Value::Null, &change, now.wall);
+            let body = body(key, &row.uid, &row.resource_version, &status);
+            Action::PutStatus { id, key: key.clone(), body }
+        } else {
+            Action::ReadThenPut { id, key: key.clone(), uid: row.uid.clone(), change }
+        });
+    }
+
+    fn send_vcenter(&mut self, name: &str, now: Now, actions: &mut Vec<Action>) {
+        let status = self.vcenter_status(name, now);
+        let (Some(vcenter), Some(status)) = (self.vcenters.get(name), status) else {
+            if let Some(vcenter) = self.vcenters.get_mut(name) {
+                vcenter.written();
+            }
+            return;
+        };
+        let uid = vcenter.meta.uid.clone();
+        let announcement = self.vcenter_announcement(name, &status);
+        let target = Target::VCenter(name.to_owned());
+        let id = self.outbox.begin(InFlight { target, uid: uid.clone(), announcement });
+        if let Some(vcenter) = self.vcenters.get_mut(name) {
+            vcenter.start_writing(Some(status.clone()));
+        }
+        actions.push(Action::PutVCenterStatus { id, name: name.to_owned(), uid, status: Box::new(status) });
+    }
+
+    pub(super) fn write_done(
+        &mut self,
+        id: WriteId,
+        resource_version: String,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(write) = self.outbox.end(id) else { return };
+        self.outbox.widen();
+        match &write.target {
+            Target::Intent(key) => self.intent_done(key, id, &write.uid, resource_version, now),
+            Target::Status(key, shown) => {
+                if let Some(row) = self.rows.get_mut(key).filter(|row| row.uid == write.uid) {
+                    row.failures = 0;
+                    if is_newer(&resource_version, &row.resource_version) {
+                        row.resource_version = resource_version;
+                        row.shown = Some(shown.clone());
+                        row.bare = false;
+                    }
+                    self.rows.settle(key, now.monotonic);
+                }
+            }
+            Target::VCenter(name) => {
+                if let Some(vcenter) = self.vcenters.get_mut(name) {
+                    vcenter.written();
+                }
+            }
+        }
+        actions.extend(write.announcement.map(Action::Announce));
+    }
+
+    fn intent_done(&mut self, key: &Key, id: WriteId, uid: &str, resource_version: String, now: Now) {
+        let Some(open) = self.term.get(key).filter(|open| open.stage == Stage::Writing(id)) else { return };
+        let (fact, shown) = (open.fact.clone(), open.shown.clone());
+        if let Some(row) = self.rows.get_mut(key).filter(|row| row.uid == uid) {
+            row.failures = 0;
+            if is_newer(&resource_version, &row.resource_version) {
+                row.resource_version = resource_version;
+                row.shown = shown;
+                row.bare = false;
+                self.replace_fact(key, fact);
+            }
+        }
+        self.release(key, now);
+    }
+
+    pub(super) fn write_failed(
+        &mut self,
+        id: WriteId,
+        failure: WriteFailure,
+        message: &str,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(write) = self.outbox.end(id) else { return };
+        match failure {
+            WriteFailure::Throttled | WriteFailure::Ambiguous => self.outbox.narrow(),
+            WriteFailure::Rejected | WriteFailure::Forbidden => {
+                actions.push(Action::Warn(format!(
+                    "the API server refuses the status of {}: {message}",
+                    write.target
+                )));
+            }
+            WriteFailure::Conflict | WriteFailure::Gone => {}
+        }
+        match &write.target {
+            Target::Intent(key) => self.intent_failed(key, id, failure, now),
+            Target::Status(key, _) => {
+                if self.rows.get(key).is_some_and(|row| row.uid == write.uid) {
+                    self.try_later(key, now);
+                }
+            }
+            Target::VCenter(name) => {
+                if let Some(vcenter) = self.vcenters.get_mut(name) {
+                    vcenter.write_failed(now);
+                }
+            }
+        }
+    }
+
+    fn intent_failed(&mut self, key: &Key, id: WriteId, failure: WriteFailure, now: Now) {
+        let Some(open) = self.term.get_mut(key).filter(|open| open.stage == Stage::Writing(id)) else {
+            return;
+        };
+        match failure {
+            // The newest version of the object tells whether this was our own success.
+            WriteFailure::Conflict => {
+                open.stage = Stage::Reading;
+                self.outbox.push(Job::Read(key.clone()));
+            }
+            WriteFailure::Throttled | WriteFailure::Ambiguous => {
+                open.failures = open.failures.saturating_add(1);
+                let until = now.monotonic.saturating_add(backoff(key, open.failures));
+                open.stage = Stage::Doubtful { until };
+            }
+            // It was not written and never will be.
+            WriteFailure::Gone | WriteFailure::Rejected | WriteFailure::Forbidden => {
+                if let Some(row) = self.rows.get_mut(key) {
+                    row.failures = row.failures.saturating_add(1);
+                    row.not_before = now.monotonic.saturating_add(backoff(key, row.failures));
+                }
+                self.release(key, now);
+            }
+        }
+    }
+}
