@@ -4,6 +4,7 @@
 //! reads of an unchanged vCenter are the same inventory, whenever they happened. The time of a read is
 //! therefore not part of it.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -31,6 +32,13 @@ impl Backing {
     #[must_use]
     pub fn of(url: &str, vcenter_instance_uuid: &str, moref: &MoRef) -> Self {
         if url.is_empty() { Self(format!("{vcenter_instance_uuid}/{moref}")) } else { Self(url.to_owned()) }
+    }
+}
+
+impl Borrow<str> for Backing {
+    /// A backing is equal, ordered and hashed as its text.
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
