@@ -149,7 +149,8 @@ fn content_hash(instance_uuid: &str, datastores: &[Datastore]) -> String {
             text(number.map(|n| n.to_string()).as_deref());
         }
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let start = hash.finalize().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    format!("{start:016x}")
 }
 
 #[cfg(test)]
