@@ -4,6 +4,7 @@
 //! reads of an unchanged vCenter are the same inventory, whenever they happened. The time of a read is
 //! therefore not part of it.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -31,6 +32,13 @@ impl Backing {
     #[must_use]
     pub fn of(url: &str, vcenter_instance_uuid: &str, moref: &MoRef) -> Self {
         if url.is_empty() { Self(format!("{vcenter_instance_uuid}/{moref}")) } else { Self(url.to_owned()) }
+    }
+}
+
+impl Borrow<str> for Backing {
+    /// A backing is equal, ordered and hashed as its text.
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -141,7 +149,8 @@ fn content_hash(instance_uuid: &str, datastores: &[Datastore]) -> String {
             text(number.map(|n| n.to_string()).as_deref());
         }
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let start = hash.finalize().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    format!("{start:016x}")
 }
 
 #[cfg(test)]

@@ -1,5 +1,183 @@
 //! THE DECISION: which datastore a placement gets, and why not the others. Pure: no I/O, no clock.
+#![deny(clippy::arithmetic_side_effects)]
 
+mod ask;
+mod bytes;
+mod capacity;
+mod class;
+mod codes;
+mod explain;
 pub mod inventory;
+mod ledger;
+mod pattern;
+mod quantity;
+mod rank;
+mod request;
+mod rules;
+mod selector;
+mod text;
+mod vvol;
 
+pub use ask::{Ask, DiskSize, Invalid};
+pub use bytes::{Bytes, MIB, next_whole_mib};
+pub use class::ClassRules;
 pub use inventory::{Backing, Datastore, Inventory, MoRef};
+pub use ledger::{Claim, Kept, Ledger, OwnClaim};
+pub use pattern::{MAX_PATTERN_LENGTH, Pattern, Patterns};
+pub use quantity::{QuantityError, binary_spelling};
+pub use request::Request;
+pub use selector::{FieldError, Selector};
+
+use crate::api::RejectionCode;
+use capacity::Room;
+use codes::CodeSet;
+use explain::Tally;
+use rank::{First, Nearness, Standing};
+use rules::Case;
+
+/// The answer to one request: a datastore or none, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Decision {
+    /// How many datastores were looked at.
+    pub evaluated: usize,
+    /// How many of them are eligible.
+    pub eligible: usize,
+    /// How many datastores each code excluded, the most first, then by the code's word. A datastore
+    /// counts under each of its codes.
+    pub rejections: Vec<(RejectionCode, usize)>,
+    /// The first of the eligible ones.
+    pub selected: Option<Selected>,
+    /// The selected datastore and up to two more eligible ones; when there is none, up to ten refused
+    /// ones, those with the fewest codes first, then by name and moRef.
+    pub candidates: Vec<Verdict>,
+    /// One sentence for the condition and the event, at most 1,024 bytes.
+    pub message: String,
+}
+
+/// The datastore that was selected, and the room to keep on it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Selected {
+    /// As in the inventory.
+    pub datastore: Datastore,
+    /// Where the claim is kept.
+    pub backing: Backing,
+    /// What to keep, the type's space factor included.
+    pub claim: Claim,
+}
+
+/// What is to be said of one datastore.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Verdict {
+    /// Its name, for display: control characters are replaced.
+    pub name: String,
+    /// Its identity.
+    pub moref: MoRef,
+    /// Its type in vSphere's spelling, for display; empty when vCenter did not return it.
+    pub kind: String,
+    /// Its place among the eligible ones, from 1. None when it is not eligible.
+    pub rank: Option<usize>,
+    /// Every rule that it fails, with a message of at most 256 bytes.
+    pub reasons: Vec<(RejectionCode, String)>,
+}
+
+/// Up to this many eligible datastores are named, the selected one among them.
+const ELIGIBLE_SHOWN: usize = 3;
+/// Up to this many refused datastores are named when none is eligible.
+const REFUSED_SHOWN: usize = 10;
+
+/// Selects a datastore. The same request, inventory and ledger give the same decision, bit for bit.
+#[must_use]
+pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Decision {
+    let mut tally = Tally::default();
+    let mut eligible = First::of(ELIGIBLE_SHOWN);
+    let mut refused = First::of(REFUSED_SHOWN);
+    for (case, codes) in cases(request, inventory, ledger) {
+        tally.count(codes);
+        match case.room {
+            Ok(room) if codes.is_empty() => {
+                let standing = Standing::new(room.writable(), case.datastore);
+                eligible.offer(standing, || (room, case));
+            }
+            _ => refused.offer(Nearness::new(codes, case.datastore), || (case, codes)),
+        }
+    }
+    let eligible: Vec<_> = eligible.into_values().collect();
+    let selected = eligible.first().map(|(room, case)| Selected {
+        datastore: case.datastore.clone(),
+        backing: backing(inventory, case.datastore),
+        claim: room.claim(),
+    });
+    let candidates = if eligible.is_empty() {
+        refused.into_values().map(|(case, codes)| Verdict::new(&case, codes, None)).collect()
+    } else {
+        ranked(eligible.iter().map(|(_, case)| case)).collect()
+    };
+    Decision {
+        evaluated: tally.evaluated(),
+        eligible: tally.eligible,
+        rejections: tally.rejections(),
+        message: tally.message(request, selected.as_ref().map(|selected| &selected.datastore)),
+        selected,
+        candidates,
+    }
+}
+
+/// The verdict on every datastore: the eligible ones by rank, then the refused ones as in
+/// [`Decision::candidates`].
+#[must_use]
+pub fn explain(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Vec<Verdict> {
+    let mut eligible = Vec::new();
+    let mut refused = Vec::new();
+    for (case, codes) in cases(request, inventory, ledger) {
+        match case.room {
+            Ok(room) if codes.is_empty() => {
+                eligible.push((Standing::new(room.writable(), case.datastore), case));
+            }
+            _ => refused.push((Nearness::new(codes, case.datastore), case, codes)),
+        }
+    }
+    eligible.sort_by(|a, b| a.0.cmp(&b.0));
+    refused.sort_by(|a, b| a.0.cmp(&b.0));
+    let refused = refused.iter().map(|(_, case, codes)| Verdict::new(case, *codes, None));
+    ranked(eligible.iter().map(|(_, case)| case)).chain(refused).collect()
+}
+
+/// Every datastore that exists for Berth, with the codes of the rules that it fails.
+fn cases<'a>(
+    request: &'a Request,
+    inventory: &'a Inventory,
+    ledger: &'a Ledger,
+) -> impl Iterator<Item = (Case<'a>, CodeSet)> {
+    let vvol = vvol::refusals(request);
+    inventory.datastores().iter().filter(|datastore| request.limits.admits(datastore)).map(move |datastore| {
+        let kept = kept(request, inventory, ledger, datastore);
+        let room = Room::of(request, datastore, kept);
+        let case = Case { request, datastore, room, vvol };
+        let codes = case.codes();
+        (case, codes)
+    })
+}
+
+/// What others were promised on the datastore's backing: all claims but the placement's own.
+fn kept(request: &Request, inventory: &Inventory, ledger: &Ledger, datastore: &Datastore) -> Kept {
+    if ledger.is_empty() {
+        return Kept::default();
+    }
+    // The backing of a datastore with a url is the url: looked up without a copy.
+    let (all, own) = if datastore.url.is_empty() {
+        let backing = backing(inventory, datastore);
+        (ledger.on(&backing), request.own.as_ref().filter(|own| own.backing == backing))
+    } else {
+        let own = request.own.as_ref().filter(|own| own.backing.0 == datastore.url);
+        (ledger.on_key(&datastore.url), own)
+    };
+    own.map_or(all, |own| all.without(&own.claim))
+}
+
+fn backing(inventory: &Inventory, datastore: &Datastore) -> Backing {
+    Backing::of(&datastore.url, &inventory.instance_uuid, &datastore.moref)
+}
+
+fn ranked<'a>(eligible: impl Iterator<Item = &'a Case<'a>>) -> impl Iterator<Item = Verdict> {
+    eligible.zip(1..).map(|(case, rank)| Verdict::new(case, CodeSet::default(), Some(rank)))
+}

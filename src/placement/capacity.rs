@@ -1,0 +1,161 @@
+//! Room on one datastore, in bytes: what there is, what is promised, what is asked. No I/O.
+//!
+//! Sums and products are of 128 bits and saturate; every figure that enters has 64.
+
+use super::bytes::{Bytes, Unit};
+use super::inventory::Datastore;
+use super::ledger::{Claim, Kept};
+use super::request::Request;
+
+/// vSAN reports raw space, and its default policy keeps two copies of every byte.
+const VSAN_SPACE_PERCENT: u32 = 200;
+/// Every promised byte has a place: the limit on what is promised, as a percentage of the capacity, is
+/// 100, so that the sum is compared with the capacity itself.
+const PERCENT: u128 = 100;
+
+/// Everything that the space rules and the rank need to know of one datastore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// What a byte costs on this type, in percent.
+    factor: u32,
+    capacity: u128,
+    /// At most the capacity: vCenter does report more.
+    free: u128,
+    headroom: u128,
+    /// None when vCenter did not return it; it then counts as 0.
+    uncommitted: Option<u64>,
+    kept: Kept,
+    requested: Bytes,
+    needed_now: Bytes,
+}
+
+/// Why there is no [`Room`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoRoom {
+    /// vCenter does not guarantee the figures of a datastore that it cannot reach.
+    Meaningless,
+    /// vCenter did not return a figure, or the type that says what a byte costs.
+    Unknown,
+}
+
+impl Room {
+    /// `kept` is what others were promised on the same backing.
+    pub(super) fn of(request: &Request, datastore: &Datastore, kept: Kept) -> Result<Self, NoRoom> {
+        if datastore.accessible != Some(true) {
+            return Err(NoRoom::Meaningless);
+        }
+        let (Some(kind), Some(capacity), Some(free)) = (&datastore.kind, datastore.capacity, datastore.free)
+        else {
+            return Err(NoRoom::Unknown);
+        };
+        let capacity = u128::from(capacity.min(Bytes::MAX.get()));
+        Ok(Self {
+            factor: if kind.eq_ignore_ascii_case("vsan") { VSAN_SPACE_PERCENT } else { 100 },
+            capacity,
+            free: u128::from(free).min(capacity),
+            headroom: percent_of(capacity, request.headroom_percent).max(u128::from(request.headroom)),
+            uncommitted: datastore.uncommitted,
+            kept,
+            requested: request.requested,
+            needed_now: request.needed_now,
+        })
+    }
+
+    /// `InsufficientFreeSpace`: as in Cinder, which knows no claims.
+    pub(super) fn is_insufficient(&self) -> bool {
+        self.usable().is_none_or(|usable| usable < self.cost(self.needed_now))
+    }
+
+    /// `OversubscriptionLimit`: what is used, promised and asked is more than the capacity, as in SAP's
+    /// forks of Nova and Cinder.
+    pub(super) fn is_oversubscribed(&self) -> bool {
+        self.promised() > self.capacity
+    }
+
+    /// What a placement here is promised.
+    pub(super) fn claim(&self) -> Claim {
+        Claim {
+            bytes: Bytes::saturating(self.cost(self.requested)),
+            immediate: Bytes::saturating(self.cost(self.needed_now)),
+        }
+    }
+
+    /// How many bytes of disks can still be written here, rounded down: `MostFree` ranks by it.
+    pub(super) fn writable(&self) -> u128 {
+        let hundredfold = self.usable().unwrap_or(0).saturating_mul(PERCENT);
+        hundredfold.checked_div(u128::from(self.factor)).unwrap_or(0)
+    }
+
+    /// Free bytes without headroom and claims. None when these are more than is free.
+    fn usable(&self) -> Option<u128> {
+        self.free.checked_sub(self.headroom.saturating_add(self.kept.immediate))
+    }
+
+    fn used(&self) -> u128 {
+        self.capacity.saturating_sub(self.free)
+    }
+
+    fn promised(&self) -> u128 {
+        self.used()
+            .saturating_add(u128::from(self.uncommitted.unwrap_or(0)))
+            .saturating_add(self.kept.bytes)
+            .saturating_add(self.cost(self.requested))
+    }
+
+    fn cost(&self, size: Bytes) -> u128 {
+        percent_of(u128::from(size.get()), self.factor)
+    }
+
+    /// `needs 100.0 GiB, has 73.2 GiB: 120.0 free - 12.0 headroom - 34.8 claimed`.
+    pub(super) fn say_insufficient(&self) -> String {
+        let (need, has) = (self.cost(self.needed_now), self.usable().unwrap_or(0));
+        let unit = telling_unit(need, has);
+        let figure = |bytes| unit.figure(bytes);
+        format!(
+            "needs {} {unit}{}, has {} {unit}: {} free - {} headroom - {} claimed",
+            figure(need),
+            self.say_factor(unit, self.needed_now),
+            figure(has),
+            figure(self.free),
+            figure(self.headroom),
+            figure(self.kept.immediate),
+        )
+    }
+
+    /// `would promise 1100.0 GiB of 1024.0 GiB: 500.0 used + 300.0 uncommitted + ...`.
+    pub(super) fn say_oversubscribed(&self) -> String {
+        let unit = telling_unit(self.capacity, self.promised());
+        let figure = |bytes| unit.figure(bytes);
+        let uncommitted = self.uncommitted.map_or_else(
+            || "0 uncommitted (not reported)".to_owned(),
+            |bytes| format!("{} uncommitted", figure(u128::from(bytes))),
+        );
+        format!(
+            "would promise {} {unit} of {} {unit}: {} used + {uncommitted} + {} claimed + {} requested{}",
+            figure(self.promised()),
+            figure(self.capacity),
+            figure(self.used()),
+            figure(self.kept.bytes),
+            figure(self.cost(self.requested)),
+            self.say_factor(unit, self.requested),
+        )
+    }
+
+    fn say_factor(&self, unit: Unit, size: Bytes) -> String {
+        if self.factor == 100 {
+            return String::new();
+        }
+        format!(" ({} x {} %)", unit.figure(u128::from(size.get())), self.factor)
+    }
+}
+
+/// The unit of the first figure, or bytes when the two would look the same in it.
+fn telling_unit(a: u128, b: u128) -> Unit {
+    let unit = Unit::of(a);
+    if unit.figure(a) == unit.figure(b) { Unit::B } else { unit }
+}
+
+/// Rounded up.
+fn percent_of(bytes: u128, percent: u32) -> u128 {
+    bytes.saturating_mul(u128::from(percent)).div_ceil(PERCENT)
+}

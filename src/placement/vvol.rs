@@ -1,0 +1,84 @@
+//! Which virtual disks a VVOL datastore takes. No I/O.
+//!
+//! A virtual volume is a whole number of MiB (vSphere's "even multiple" means a whole one),
+//! and arrays have a smallest one. The image is created on the datastore at its native size and grown
+//! afterwards, so that both sizes of a root disk count. Berth never rounds: it says what would be right.
+
+use super::ask::DiskSize;
+use super::bytes::{Bytes, MIB, next_whole_mib};
+use super::codes::CodeSet;
+use super::quantity::binary_spelling;
+use super::request::Request;
+use crate::api::RejectionCode;
+
+/// Why a disk of this size is refused. The minimum comes first: its advice covers both rules.
+pub(super) fn refusal(size: Bytes, minimum: Bytes) -> Option<RejectionCode> {
+    if size < minimum {
+        Some(RejectionCode::BelowMinimumSize)
+    } else if size.get().is_multiple_of(MIB) {
+        None
+    } else {
+        Some(RejectionCode::SizeNotMiBAligned)
+    }
+}
+
+/// What every VVOL datastore has against the disks of this request.
+pub(super) fn refusals(request: &Request) -> CodeSet {
+    let unknown = if request.image.is_none() { Some(RejectionCode::SizeUnknown) } else { None };
+    disks(request)
+        .filter_map(|(_, disk)| refusal(disk.bytes, request.minimum_vvol_disk))
+        .chain(unknown)
+        .fold(CodeSet::default(), CodeSet::with)
+}
+
+/// The disks that a code is about, with numbers and advice. Empty for codes of other rules.
+pub(super) fn detail(request: &Request, code: RejectionCode) -> String {
+    match code {
+        RejectionCode::SizeUnknown => "the image's own size is not known; set image.virtualSize".to_owned(),
+        RejectionCode::SizeNotMiBAligned | RejectionCode::BelowMinimumSize => {
+            let concerned: Vec<_> = disks(request)
+                .filter(|(_, disk)| refusal(disk.bytes, request.minimum_vvol_disk) == Some(code))
+                .collect();
+            match concerned.as_slice() {
+                [(_, a), (_, b)] if a == b => say("image and root disk are", a, request.minimum_vvol_disk),
+                several => several
+                    .iter()
+                    .map(|(name, disk)| say(&format!("{name} is"), disk, request.minimum_vvol_disk))
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            }
+        }
+        _ => String::new(),
+    }
+}
+
+fn disks(request: &Request) -> impl Iterator<Item = (&'static str, &DiskSize)> {
+    let named = |name, disk| Option::map(disk, |disk| (name, disk));
+    named("image", request.image.as_ref()).into_iter().chain(named("root disk", request.root.as_ref()))
+}
+
+/// `image is 10737418752 B = 10240 MiB + 512 B; next whole size 10738466816 B`.
+fn say(subject: &str, disk: &DiskSize, minimum: Bytes) -> String {
+    let bytes = disk.bytes.get();
+    let measure = if disk.bytes < minimum {
+        format!("less than the minimum of {} B", minimum.get())
+    } else {
+        let (whole, rest) = (bytes.checked_div(MIB), bytes.checked_rem(MIB));
+        format!("{} MiB + {} B", whole.unwrap_or(0), rest.unwrap_or(0))
+    };
+    let relation = if disk.bytes < minimum { ", " } else { " = " };
+    let advice = next_whole_mib(disk.bytes, minimum).map_or_else(
+        || "; there is no larger whole size within int64".to_owned(),
+        |next| format!("; next whole size {} B", next.get()),
+    );
+    format!("{subject} {bytes} B{relation}{measure}{advice}{}", decimal_trap(disk, minimum))
+}
+
+/// `10G` is no whole number of MiB, `10Gi` is, and who wrote the first probably meant the second.
+fn decimal_trap(disk: &DiskSize, minimum: Bytes) -> String {
+    let Some(text) = &disk.decimal else { return String::new() };
+    let meant = binary_spelling(text)
+        .filter(|binary| Bytes::parse(binary).is_ok_and(|size| refusal(size, minimum).is_none()))
+        .map_or_else(String::new, |binary| format!(", {binary} is whole MiB"));
+    format!("; {text} is decimal{meant}")
+}
