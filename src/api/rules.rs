@@ -21,6 +21,7 @@ pub(super) fn revision_never_goes_back() -> Rule {
          has(self.status.revision) && self.status.revision >= oldSelf.status.revision)",
         "status.revision never goes back and cannot be removed",
     )
+    .field_path(".status.revision")
 }
 
 /// Which datastore was decided on may change or go only together with a higher revision.
@@ -33,6 +34,7 @@ pub(super) fn decided_once() -> Rule {
          self.status.datastore.vCenter.instanceUUID == oldSelf.status.datastore.vCenter.instanceUUID)))",
         "the decision is final: status.datastore may change or go only when status.revision grows",
     )
+    .field_path(".status.datastore")
 }
 
 /// Once decided, what was decided on may change only in an update that asks for a new decision.
@@ -55,6 +57,7 @@ pub(super) fn spec_immutable_once_placed() -> Rule {
             .into(),
     ))
     .reason(Reason::FieldValueForbidden)
+    .field_path(".spec")
 }
 
 fn same_optional(field: &str) -> String {

@@ -148,3 +148,50 @@ fn whole(number: &mut Value) {
         *number = whole.into();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tidied(mut value: Value) -> Value {
+        tidy(&mut value);
+        value
+    }
+
+    #[test]
+    fn what_the_derive_adds_goes() {
+        assert_eq!(tidied(json!({"type": "string", "nullable": true})), json!({"type": "string"}));
+        assert_eq!(tidied(json!({"enum": ["A", null]})), json!({"enum": ["A"]}));
+        let size = json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}]});
+        assert_eq!(tidied(size), json!({"x-kubernetes-int-or-string": true}));
+        assert_eq!(tidied(json!([{"description": "One\nline."}])), json!([{"description": "One line."}]));
+    }
+
+    #[test]
+    fn bounds_become_whole_numbers() {
+        for (given, expected) in [
+            (0.0, json!(0)),
+            (-1.0, json!(-1)),
+            (9_007_199_254_740_992.0, json!(LARGEST_EXACT)),
+            (9_223_372_036_854_774_784.0, json!(LARGEST_INT64)),
+            (0.5, json!(0.5)),
+            (1e30, json!(1e30)),
+        ] {
+            assert_eq!(
+                tidied(json!({"minimum": given, "maximum": 1})),
+                json!({"minimum": expected, "maximum": 1})
+            );
+        }
+    }
+
+    #[test]
+    fn fields_with_the_name_of_a_keyword_stay() {
+        let fields = json!({"properties": {
+            "nullable": {"type": "boolean"},
+            "enum": {"type": "string"},
+            "minimum": {"type": "integer"},
+            "description": {"type": "string"},
+        }});
+        assert_eq!(tidied(fields.clone()), fields);
+    }
+}

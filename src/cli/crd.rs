@@ -1,4 +1,4 @@
-//! `berth crd`: the CustomResourceDefinitions, to standard output or as files.
+//! `berth crd`: the CRDs, to standard output or as files.
 
 use std::io::Write as _;
 use std::path::PathBuf;

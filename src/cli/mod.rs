@@ -14,7 +14,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write the CustomResourceDefinitions.
+    /// Write the CRDs: the definitions of the three kinds.
     Crd(crd::Crd),
 }
 
