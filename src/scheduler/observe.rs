@@ -66,7 +66,8 @@ impl Scheduler {
             self.placement_gone(&key, &uid, now);
         }
         if self.rows.get(&key).is_none() {
-            self.rows.insert(key.clone(), Row::new(meta.uid.clone(), now.monotonic));
+            let ask = Err(unreadable("it was not read yet"));
+            self.rows.insert(key.clone(), Row::new(meta.uid.clone(), ask, now.monotonic));
         }
         let list = self.list;
         let Some(row) = self.rows.get_mut(&key) else { return };
@@ -87,10 +88,7 @@ impl Scheduler {
                 row.suspend = spec.suspend;
                 row.ask = Ask::parse(&spec, &mut self.patterns);
             }
-            Err(why) => {
-                let message = format!("the spec cannot be read: {why}");
-                row.ask = Err(Invalid { reason: PlacementReason::InvalidSpec, message });
-            }
+            Err(why) => row.ask = Err(unreadable(&why)),
         }
         row.shown = Shown::of(&status);
         row.bare = !foreign_status && status.conditions.is_empty() && status.datastore.is_none();
@@ -298,6 +296,15 @@ pub(super) fn is_newer(seen: &str, known: &str) -> bool {
     }
 }
 
+fn unreadable(why: &str) -> Invalid {
+    Invalid { reason: PlacementReason::InvalidSpec, message: format!("the spec cannot be read: {why}") }
+}
+
+/// A size from a status; one that makes no sense keeps no room.
+fn size(bytes: i64) -> Bytes {
+    Bytes::saturating(u128::try_from(bytes).unwrap_or(0))
+}
+
 /// The datastore that a status names, and the room that its claim keeps.
 fn placed_fact(status: &InstancePlacementStatus) -> Option<PlacedFact> {
     let datastore = status.datastore.as_ref()?;
@@ -307,10 +314,7 @@ fn placed_fact(status: &InstancePlacementStatus) -> Option<PlacedFact> {
             &datastore.vcenter.instance_uuid,
             &MoRef(datastore.mo_ref.clone()),
         ),
-        claim: Claim {
-            bytes: Bytes::saturating(u64::try_from(claim.bytes).unwrap_or(0)),
-            immediate: Bytes::saturating(u64::try_from(claim.immediate_bytes).unwrap_or(0)),
-        },
+        claim: Claim { bytes: size(claim.bytes), immediate: size(claim.immediate_bytes) },
     });
     Some(PlacedFact { revision: status.revision.unwrap_or(0), own })
 }

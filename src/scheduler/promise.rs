@@ -24,6 +24,7 @@ impl Scheduler {
         if !self.may_decide() {
             return;
         }
+        let may_promise = self.term.can_promise();
         let (mut promised, mut bytes) = (0_usize, 0_usize);
         for _ in 0..TURNS {
             if promised >= BATCH || bytes >= BATCH_BYTES {
@@ -31,7 +32,7 @@ impl Scheduler {
             }
             let Some(key) = self.rows.first() else { break };
             let (vcenter, verdict) = self.evaluate(&key, now);
-            if matches!(verdict, Verdict::Place(_)) && !self.term.can_promise() {
+            if matches!(verdict, Verdict::Place(_)) && !may_promise {
                 self.say_pending(&key, now);
                 break;
             }

@@ -75,14 +75,14 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub fn new(uid: String, now: Duration) -> Self {
+    pub fn new(uid: String, ask: Result<Ask, Invalid>, now: Duration) -> Self {
         Self {
             uid,
             resource_version: String::new(),
             generation: 0,
             revision: 0,
             suspend: false,
-            ask: Ok(Ask::default()),
+            ask,
             placed: None,
             shown: None,
             bare: true,
@@ -170,7 +170,9 @@ impl Rows {
     /// Ends what is being done about the row; if it changed meanwhile it gets a turn.
     pub fn settle(&mut self, key: &Key, now: Duration) {
         let Some(row) = self.rows.get_mut(key) else { return };
-        row.doing = Doing::Nothing;
+        if row.doing == Doing::Busy {
+            row.doing = Doing::Nothing;
+        }
         if std::mem::take(&mut row.dirty) {
             self.enqueue(key, now);
         }

@@ -77,8 +77,8 @@ impl OpenIntent {
         let own = OwnClaim {
             backing: Backing(intent.backing.clone()),
             claim: Claim {
-                bytes: Bytes::saturating(intent.bytes),
-                immediate: Bytes::saturating(intent.immediate_bytes),
+                bytes: Bytes::saturating(intent.bytes.into()),
+                immediate: Bytes::saturating(intent.immediate_bytes.into()),
             },
         };
         let status = status_of(&intent.body);

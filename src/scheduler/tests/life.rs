@@ -97,7 +97,7 @@ fn an_invalid_spec_is_stalled_with_one_write_and_heals_on_edit() {
     let key = world.create("web", json!({"image": {"virtualSize": "10Gi"}, "rootDisk": {"size": "5Gi"}}));
     assert_eq!(world.reason(&key), "RootDiskSmallerThanImage");
     assert_eq!(world.condition(&key, "Stalled").unwrap().0, "True");
-    world.pass(Duration::from_secs(600));
+    world.pass_with_answers(Duration::from_secs(600));
     assert_eq!(world.puts.len(), 1);
     world.edit(&key, |spec| spec["rootDisk"]["size"] = json!("20Gi"));
     assert_eq!(world.reason(&key), "Placed");
