@@ -4,3 +4,4 @@ pub mod api;
 pub mod placement;
 pub mod scheduler;
 pub mod status;
+pub mod telemetry;
