@@ -5,3 +5,4 @@ pub mod placement;
 pub mod scheduler;
 pub mod status;
 pub mod telemetry;
+pub mod vsphere;
