@@ -1,6 +1,7 @@
 //! Berth gives every VM instance its vSphere datastore.
 
 pub mod api;
+pub mod controller;
 pub mod placement;
 pub mod scheduler;
 pub mod status;

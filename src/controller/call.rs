@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::scheduler::WriteFailure;
 
-use super::text::{chain, one_line};
+use super::text::{chain, kube_error, one_line};
 
 /// No single request may take longer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,7 +108,7 @@ async fn exchange(client: &Client, method: Method, path: &str, body: String) -> 
         .header(CONTENT_TYPE, "application/json")
         .body(Body::from(body.into_bytes()))
         .map_err(|error| Failure::Refused(400, chain(&error)))?;
-    let answer = client.send(request).await.map_err(|error| Failure::Lost(chain(&error)))?;
+    let answer = client.send(request).await.map_err(|error| Failure::Lost(kube_error(&error)))?;
     let (head, body) = answer.into_parts();
     let body = Limited::new(body, LARGEST_ANSWER)
         .collect()

@@ -19,6 +19,15 @@ pub(super) fn one_line(text: &str, limit: usize) -> String {
     line
 }
 
+/// What kube's client says, without its name for the layer that said it.
+pub(super) fn kube_error(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Service(cause) => chain(cause.as_ref()),
+        kube::Error::Api(status) => one_line(&format!("{}: {}", status.code, status.message), 512),
+        other => chain(other),
+    }
+}
+
 /// An error with everything that caused it, as one line. Causes that repeat what was said already are left
 /// out.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {

@@ -21,7 +21,7 @@ use super::backoff::Backoff;
 use super::decode::{self, Incomplete};
 use super::raw::RawObject;
 use super::shell::Shell;
-use super::text::chain;
+use super::text::{chain, kube_error};
 
 /// Objects in one answer.
 const PAGE: u32 = 100;
@@ -250,9 +250,6 @@ fn explain(error: &watcher::Error) -> String {
         kube::Error::Api(status) if status.code == 404 => {
             "the API server does not know this kind: the CustomResourceDefinition is missing".to_owned()
         }
-        kube::Error::Api(status) => {
-            super::text::one_line(&format!("{}: {}", status.code, status.message), 512)
-        }
-        other => chain(other),
+        other => kube_error(other),
     }
 }
