@@ -13,7 +13,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::header::{HeaderValue, USER_AGENT};
 use http::{Request, Response};
+use http_body::Frame;
 use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -35,6 +37,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Every answer but a watch must be complete within this time after it began.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// A watch lasts at least so long: the watcher opens one that ended anew without waiting.
+const WATCH_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// What is pending while the API server does not answer.
 const API_SERVER: &str = "Kubernetes API server";
@@ -130,7 +134,7 @@ where
             match answer {
                 Ok(answer) => {
                     readiness.done(API_SERVER);
-                    Ok(answer.map(|body| BoundedBody::new(body, !is_watch)))
+                    Ok(answer.map(|body| BoundedBody::new(body, is_watch)))
                 }
                 Err(error) => {
                     readiness.pending(API_SERVER, format!("does not answer: {}", chain(error.as_ref())));
@@ -141,20 +145,22 @@ where
     }
 }
 
-/// A body that must be complete in time, unless it is a watch.
+/// A body that must be complete in time; that of a watch may be late, but does not end early.
 struct BoundedBody {
-    inner: http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>,
-    deadline: Option<Pin<Box<Sleep>>>,
+    inner: UnsyncBoxBody<Bytes, BoxError>,
+    limit: Pin<Box<Sleep>>,
+    is_watch: bool,
+    ended: bool,
 }
 
 impl BoundedBody {
-    fn new<B>(body: B, bounded: bool) -> Self
+    fn new<B>(body: B, is_watch: bool) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let deadline = bounded.then(|| Box::pin(sleep(BODY_TIMEOUT)));
-        Self { inner: body.map_err(Into::into).boxed_unsync(), deadline }
+        let limit = Box::pin(sleep(if is_watch { WATCH_AT_LEAST } else { BODY_TIMEOUT }));
+        Self { inner: body.map_err(Into::into).boxed_unsync(), limit, is_watch, ended: false }
     }
 }
 
@@ -165,17 +171,24 @@ impl http_body::Body for BoundedBody {
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) {
-            return Poll::Ready(frame);
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if !self.ended {
+            match Pin::new(&mut self.inner).poll_frame(context) {
+                Poll::Ready(None) if self.is_watch => self.ended = true,
+                Poll::Pending if self.is_watch => return Poll::Pending,
+                Poll::Pending => {}
+                frame @ Poll::Ready(_) => return frame,
+            }
         }
-        let Some(deadline) = self.deadline.as_mut() else { return Poll::Pending };
-        ready!(deadline.as_mut().poll(context));
+        ready!(self.limit.as_mut().poll(context));
+        if self.is_watch {
+            return Poll::Ready(None);
+        }
         Poll::Ready(Some(Err(format!("answer not complete within {} s", BODY_TIMEOUT.as_secs()).into())))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        !self.is_watch && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
@@ -223,7 +236,7 @@ mod tests {
     async fn only_a_watch_may_take_its_time() {
         let slow = tower::service_fn(|request: Request<Body>| async move {
             assert!(request.headers()[USER_AGENT].to_str().unwrap().starts_with("berth/"));
-            let frames = futures::stream::pending::<Result<http_body::Frame<Bytes>, Infallible>>();
+            let frames = futures::stream::pending::<Result<Frame<Bytes>, Infallible>>();
             Ok::<_, Infallible>(Response::new(StreamBody::new(frames)))
         });
         let (mut service, _, readiness) = bounded(slow);
@@ -233,5 +246,20 @@ mod tests {
         assert_eq!(error.to_string(), "answer not complete within 30 s");
         let watch = service.call(get("/api?allow=1&watch=true&timeoutSeconds=85")).await.unwrap();
         assert!(timeout(Duration::from_hours(1), watch.into_body().collect()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_ends_at_once_is_held_for_a_second() {
+        let short = tower::service_fn(|_: Request<Body>| async {
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"event"))))
+        });
+        let (mut service, _, _) = bounded(short);
+        let began = tokio::time::Instant::now();
+        let list = service.call(get("/api?limit=100")).await.unwrap();
+        assert_eq!(list.into_body().collect().await.unwrap().to_bytes(), "event");
+        assert!(began.elapsed() < WATCH_AT_LEAST);
+        let watch = service.call(get("/api?watch=true")).await.unwrap();
+        assert_eq!(watch.into_body().collect().await.unwrap().to_bytes(), "event");
+        assert!(began.elapsed() >= WATCH_AT_LEAST);
     }
 }

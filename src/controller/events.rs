@@ -71,10 +71,10 @@ async fn publish(shell: &Shell, announcement: Announcement) {
 
 fn event(announcement: &Announcement, namespace: &str, now: Timestamp) -> Value {
     let Announcement { subject, uid, warning, reason, message } = announcement;
-    let (kind, name) = match subject {
-        Subject::Placement(key) => ("InstancePlacement", &key.name),
-        Subject::Class(name) => ("PlacementClass", name),
-        Subject::VCenter(name) => ("VCenter", name),
+    let (kind, name, doing) = match subject {
+        Subject::Placement(key) => ("InstancePlacement", &key.name, "Place"),
+        Subject::Class(name) => ("PlacementClass", name, "Select"),
+        Subject::VCenter(name) => ("VCenter", name, "Connect"),
     };
     let namespaced = matches!(subject, Subject::Placement(_)).then_some(namespace);
     json!({
@@ -84,7 +84,7 @@ fn event(announcement: &Announcement, namespace: &str, now: Timestamp) -> Value 
         "eventTime": format!("{now:.6}"),
         "reportingController": "berth.dev/controller",
         "reportingInstance": "berth",
-        "action": "Decide",
+        "action": doing,
         "reason": reason,
         "regarding": {
             "apiVersion": format!("{GROUP}/{VERSION}"),

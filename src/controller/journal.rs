@@ -12,7 +12,7 @@ use super::text::one_line;
 
 const NAME: &str = "berth-journal";
 const KEY: &str = "journal.json";
-/// Pending while the journal cannot be read.
+/// Pending while the journal cannot be read or written.
 const GATE: &str = "journal";
 
 #[derive(Deserialize)]
@@ -92,10 +92,16 @@ pub(super) async fn write(shell: &Shell, version: Option<&str>, journal: &Journa
         put(&shell.client, &path, map.to_string()).await
     };
     match reply.and_then(|reply| reply.resource_version()) {
-        Ok(resource_version) => Input::JournalWritten { resource_version },
+        Ok(resource_version) => {
+            shell.readiness.done(GATE);
+            Input::JournalWritten { resource_version }
+        }
         Err(Failure::Refused(409, _)) => Input::JournalConflict,
         Err(Failure::Refused(404, _)) if version.is_some() => Input::JournalConflict,
-        Err(failure) => Input::JournalAmbiguous(failure.message().to_owned()),
+        Err(failure) => {
+            shell.readiness.pending(GATE, format!("cannot be written: {}", failure.message()));
+            Input::JournalAmbiguous(failure.message().to_owned())
+        }
     }
 }
 

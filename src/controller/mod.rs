@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch as channel};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::info;
 
@@ -64,9 +65,9 @@ pub struct Options {
     pub health_probe_bind_address: SocketAddr,
 }
 
-/// The controller cannot start.
+/// The controller cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum Error {
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Bind {
@@ -81,16 +82,20 @@ pub enum StartError {
     /// The access to the cluster cannot be used.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A task without which Berth is blind has ended.
+    #[error("a watch has ended; this is a defect of Berth")]
+    WatchEnded,
 }
 
 /// Runs until it is told to stop. An API server that does not answer, or lacks Berth's kinds, is waited for.
 ///
 /// # Errors
 /// When an address or the configured access to the cluster cannot be used.
-pub async fn run(options: Options) -> Result<(), StartError> {
-    let mut signals = Signals::new().map_err(StartError::Signals)?;
+pub async fn run(options: Options) -> Result<(), Error> {
+    let mut signals = Signals::new().map_err(Error::Signals)?;
     let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(Readiness::default());
+    watch::expect_lists(&readiness);
     listen(options.metrics_bind_address, telemetry::metrics_routes(Arc::clone(&metrics))).await?;
     listen(options.health_probe_bind_address, telemetry::health_routes(Arc::clone(&readiness))).await?;
     let client = client::client(Arc::clone(&metrics), Arc::clone(&readiness)).await?;
@@ -100,30 +105,31 @@ pub async fn run(options: Options) -> Result<(), StartError> {
         Arc::new(Shell { client, namespace, inputs, readiness, metrics, secrets: Secrets::default() });
 
     let (placement_lists, restarts) = channel::channel(0);
-    watch::start(&shell, restarts);
+    let watches = watch::start(&shell, restarts);
     let cluster_identity = tokio::select! {
         identity = identity::find(&shell.client, &shell.readiness, options.cluster_name) => identity,
         () = signals.first() => return Ok(()),
     };
     let scheduler = scheduler(cluster_identity, options.watch_namespaces);
     let executor = Executor::new(&shell, placement_lists);
-    Loop { scheduler, executor, metrics: Arc::clone(&shell.metrics), started: Instant::now(), wake: None }
-        .run(received, &mut signals)
-        .await;
-    info!("stopped");
-    Ok(())
+    let metrics = Arc::clone(&shell.metrics);
+    Loop { scheduler, executor, metrics, started: Instant::now(), wake: None }
+        .run(received, watches, &mut signals)
+        .await
 }
 
-async fn listen(address: SocketAddr, routes: axum::Router) -> Result<(), StartError> {
-    let listener = telemetry::bind(address).await.map_err(|source| StartError::Bind { address, source })?;
+async fn listen(address: SocketAddr, routes: axum::Router) -> Result<(), Error> {
+    let listener = telemetry::bind(address).await.map_err(|source| Error::Bind { address, source })?;
     tokio::spawn(telemetry::serve(listener, routes));
     Ok(())
 }
 
+/// The scheduler, with everything that it must know from outside.
 fn scheduler(_cluster_identity: String, _watch_namespaces: Vec<String>) -> Scheduler {
     Scheduler::default()
 }
 
+/// How many placements are in each state.
 fn counts(_scheduler: &Scheduler) -> BTreeMap<&'static str, usize> {
     BTreeMap::new()
 }
@@ -138,14 +144,19 @@ struct Loop {
 }
 
 impl Loop {
-    async fn run(mut self, mut received: mpsc::Receiver<Input>, signals: &mut Signals) {
+    async fn run(
+        mut self,
+        mut received: mpsc::Receiver<Input>,
+        mut watches: JoinSet<()>,
+        signals: &mut Signals,
+    ) -> Result<(), Error> {
         let mut count = interval(COUNT_EVERY);
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut give_up: Option<Instant> = None;
+        let mut outcome = Ok(());
         let mut stopped = self.step(Input::LeaseHeld);
         while !stopped {
             let input = tokio::select! {
-                biased;
                 () = signals.first(), if give_up.is_none() => {
                     info!("stopping");
                     give_up = Instant::now().checked_add(GRACE);
@@ -157,6 +168,10 @@ impl Loop {
                     Input::Tick
                 }
                 Some(input) = received.recv() => input,
+                Some(_) = watches.join_next() => {
+                    outcome = Err(Error::WatchEnded);
+                    break;
+                }
                 _ = count.tick() => {
                     self.metrics.placements(&counts(&self.scheduler));
                     continue;
@@ -167,6 +182,8 @@ impl Loop {
         // Whoever still has something to say must not wait for a reader.
         drop(received);
         self.executor.finish().await;
+        info!("stopped");
+        outcome
     }
 
     /// True when everything is settled and the process may end.

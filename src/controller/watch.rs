@@ -12,10 +12,12 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::Receiver;
+use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::api::{InstancePlacement, PlacementClass, VCenter};
 use crate::scheduler::{Input, Kind};
+use crate::telemetry::Readiness;
 
 use super::backoff::Backoff;
 use super::decode::{self, Incomplete};
@@ -43,16 +45,21 @@ pub(super) const fn gate(kind: Kind) -> &'static str {
     }
 }
 
-/// Starts to list and watch. Placements wait for the first of `restarts`; each further one abandons their
-/// list or watch and begins anew.
-pub(super) fn start(shell: &Arc<Shell>, restarts: Receiver<u64>) {
+/// Every kind is pending until it is listed.
+pub(super) fn expect_lists(readiness: &Readiness) {
     for kind in Kind::ALL {
-        shell.readiness.pending(gate(kind), "not listed yet");
+        readiness.pending(gate(kind), "not listed yet");
     }
+}
+
+/// Starts to list and watch. Placements wait for the first of `restarts`; each further one abandons their
+/// list or watch and begins anew. None of the tasks ends as long as the scheduler is there.
+pub(super) fn start(shell: &Arc<Shell>, restarts: Receiver<u64>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
     let all = |kind: &ApiResource| Api::<RawObject>::all_with(shell.client.clone(), kind);
-    tokio::spawn(placements(Arc::clone(shell), all(&ApiResource::erase::<InstancePlacement>(&())), restarts));
+    tasks.spawn(placements(Arc::clone(shell), all(&ApiResource::erase::<InstancePlacement>(&())), restarts));
     let classes = all(&ApiResource::erase::<PlacementClass>(&()));
-    spawn(shell, Kind::Class, classes, |event| match event {
+    spawn(&mut tasks, shell, Kind::Class, classes, |event| match event {
         Event::Apply(object) | Event::InitApply(object) => {
             decode::class(object).map(|class| Some(Input::ClassSeen(Box::new(class))))
         }
@@ -60,7 +67,7 @@ pub(super) fn start(shell: &Arc<Shell>, restarts: Receiver<u64>) {
         Event::Init | Event::InitDone => Ok(None),
     });
     let vcenters = all(&ApiResource::erase::<VCenter>(&()));
-    spawn(shell, Kind::VCenter, vcenters, |event| match event {
+    spawn(&mut tasks, shell, Kind::VCenter, vcenters, |event| match event {
         Event::Apply(object) | Event::InitApply(object) => {
             decode::vcenter(object).map(|vcenter| Some(Input::VCenterSeen(Box::new(vcenter))))
         }
@@ -68,7 +75,7 @@ pub(super) fn start(shell: &Arc<Shell>, restarts: Receiver<u64>) {
         Event::Init | Event::InitDone => Ok(None),
     });
     let namespaces = Api::<PartialObjectMeta<Namespace>>::all(shell.client.clone());
-    spawn(shell, Kind::Namespace, namespaces, |event| match event {
+    spawn(&mut tasks, shell, Kind::Namespace, namespaces, |event| match event {
         Event::Apply(object) | Event::InitApply(object) => {
             let labels = object.metadata.labels.clone().unwrap_or_default();
             decode::name(object.metadata).map(|name| Some(Input::NamespaceSeen { name, labels }))
@@ -77,7 +84,8 @@ pub(super) fn start(shell: &Arc<Shell>, restarts: Receiver<u64>) {
         Event::Init | Event::InitDone => Ok(None),
     });
     let secrets = Api::<Secret>::namespaced(shell.client.clone(), &shell.namespace);
-    spawn(shell, Kind::Secret, secrets, secret_events(Arc::clone(shell)));
+    spawn(&mut tasks, shell, Kind::Secret, secrets, secret_events(Arc::clone(shell)));
+    tasks
 }
 
 /// Keeps the credentials before the scheduler is told of the Secret.
@@ -130,6 +138,7 @@ fn placement_event(event: Event<RawObject>) -> Told {
 }
 
 fn spawn<K>(
+    tasks: &mut JoinSet<()>,
     shell: &Arc<Shell>,
     kind: Kind,
     api: Api<K>,
@@ -138,7 +147,7 @@ fn spawn<K>(
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     let shell = Arc::clone(shell);
-    tokio::spawn(async move { follow(&shell, kind, &api, translate).await });
+    tasks.spawn(async move { follow(&shell, kind, &api, translate).await });
 }
 
 /// Lists and watches one kind until the scheduler is gone.
