@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod controller;
 mod crd;
 
 use clap::{Parser, Subcommand};
@@ -14,6 +15,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the controller.
+    Controller(controller::Controller),
     /// Write the CRDs: the definitions of the three kinds.
     Crd(crd::Crd),
 }
@@ -25,6 +28,7 @@ impl Cli {
     /// What the subcommand could not do.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
+            Command::Controller(controller) => controller.run(),
             Command::Crd(crd) => crd.run(),
         }
     }

@@ -1,0 +1,212 @@
+//! The Kubernetes shell: feeds the scheduler with what it sees and performs what the scheduler wants. Does
+//! I/O and decides nothing.
+
+mod backoff;
+mod call;
+mod client;
+mod connections;
+mod decode;
+mod events;
+mod executor;
+mod identity;
+mod journal;
+#[cfg(test)]
+mod mock;
+mod raw;
+mod secrets;
+mod shell;
+mod signals;
+mod text;
+mod vcenter_status;
+mod watch;
+mod writes;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch as channel};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tracing::info;
+
+use crate::scheduler::{Action, Input, Now, Scheduler};
+use crate::telemetry::{self, Metrics, Readiness};
+
+pub use client::ClientError;
+
+use executor::Executor;
+use secrets::Secrets;
+use shell::Shell;
+use signals::Signals;
+
+/// Inputs that wait for the scheduler; whoever has more waits itself.
+const INPUTS: usize = 1024;
+/// After the first signal, writes in flight get this long.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often placements are counted for the metrics.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+
+/// What the controller is started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Berth's own namespace: its Secrets and its journal.
+    pub namespace: String,
+    /// Where Berth decides; everywhere when empty.
+    pub watch_namespaces: Vec<String>,
+    /// Tells clusters apart that share a vCenter; the uid of namespace `kube-system` when absent.
+    pub cluster_name: Option<String>,
+    /// Where `/metrics` is served.
+    pub metrics_bind_address: SocketAddr,
+    /// Where `/livez` and `/readyz` are served.
+    pub health_probe_bind_address: SocketAddr,
+}
+
+/// The controller cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("cannot receive signals")]
+    Signals(#[source] io::Error),
+    /// The access to the cluster cannot be used.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A task without which Berth is blind has ended.
+    #[error("a watch has ended; this is a defect of Berth")]
+    WatchEnded,
+}
+
+/// Runs until it is told to stop. An API server that does not answer, or lacks Berth's kinds, is waited for.
+///
+/// # Errors
+/// When an address or the configured access to the cluster cannot be used.
+pub async fn run(options: Options) -> Result<(), Error> {
+    let mut signals = Signals::new().map_err(Error::Signals)?;
+    let metrics = Arc::new(Metrics::new());
+    let readiness = Arc::new(Readiness::default());
+    watch::expect_lists(&readiness);
+    listen(options.metrics_bind_address, telemetry::metrics_routes(Arc::clone(&metrics))).await?;
+    listen(options.health_probe_bind_address, telemetry::health_routes(Arc::clone(&readiness))).await?;
+    let client = client::client(Arc::clone(&metrics), Arc::clone(&readiness)).await?;
+    let (inputs, received) = mpsc::channel(INPUTS);
+    let namespace = options.namespace;
+    let shell =
+        Arc::new(Shell { client, namespace, inputs, readiness, metrics, secrets: Secrets::default() });
+
+    let (placement_lists, restarts) = channel::channel(0);
+    let watches = watch::start(&shell, restarts);
+    let cluster_identity = tokio::select! {
+        identity = identity::find(&shell.client, &shell.readiness, options.cluster_name) => identity,
+        () = signals.first() => return Ok(()),
+    };
+    let scheduler = scheduler(cluster_identity, options.watch_namespaces);
+    let executor = Executor::new(&shell, placement_lists);
+    let metrics = Arc::clone(&shell.metrics);
+    Loop { scheduler, executor, metrics, started: Instant::now(), wake: None }
+        .run(received, watches, &mut signals)
+        .await
+}
+
+async fn listen(address: SocketAddr, routes: axum::Router) -> Result<(), Error> {
+    let listener = telemetry::bind(address).await.map_err(|source| Error::Bind { address, source })?;
+    tokio::spawn(telemetry::serve(listener, routes));
+    Ok(())
+}
+
+/// The scheduler, with everything that it must know from outside.
+fn scheduler(_cluster_identity: String, _watch_namespaces: Vec<String>) -> Scheduler {
+    Scheduler::default()
+}
+
+/// How many placements are in each state.
+fn counts(_scheduler: &Scheduler) -> BTreeMap<&'static str, usize> {
+    BTreeMap::new()
+}
+
+/// One input at a time into the scheduler, and its wishes out to the executor.
+struct Loop {
+    scheduler: Scheduler,
+    executor: Executor,
+    metrics: Arc<Metrics>,
+    started: Instant,
+    wake: Option<Instant>,
+}
+
+impl Loop {
+    async fn run(
+        mut self,
+        mut received: mpsc::Receiver<Input>,
+        mut watches: JoinSet<()>,
+        signals: &mut Signals,
+    ) -> Result<(), Error> {
+        let mut count = interval(COUNT_EVERY);
+        count.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut give_up: Option<Instant> = None;
+        let mut outcome = Ok(());
+        let mut stopped = self.step(Input::LeaseHeld);
+        while !stopped {
+            let input = tokio::select! {
+                () = signals.first(), if give_up.is_none() => {
+                    info!("stopping");
+                    give_up = Instant::now().checked_add(GRACE);
+                    Input::Shutdown
+                }
+                () = at(give_up) => break,
+                () = at(self.wake) => {
+                    self.wake = None;
+                    Input::Tick
+                }
+                Some(input) = received.recv() => input,
+                Some(_) = watches.join_next() => {
+                    outcome = Err(Error::WatchEnded);
+                    break;
+                }
+                _ = count.tick() => {
+                    self.metrics.placements(&counts(&self.scheduler));
+                    continue;
+                }
+            };
+            stopped = self.step(input);
+        }
+        // Whoever still has something to say must not wait for a reader.
+        drop(received);
+        self.executor.finish().await;
+        info!("stopped");
+        outcome
+    }
+
+    /// True when everything is settled and the process may end.
+    fn step(&mut self, input: Input) -> bool {
+        let now = Now { wall: Timestamp::now(), monotonic: self.started.elapsed() };
+        let mut actions = Vec::new();
+        self.scheduler.step(now, input, &mut actions);
+        let mut stopped = false;
+        for action in actions {
+            match action {
+                Action::WakeAt(when) => self.wake = self.started.checked_add(when),
+                Action::Stopped => stopped = true,
+                other => self.executor.perform(other),
+            }
+        }
+        stopped
+    }
+}
+
+/// Waits until then; for ever when there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

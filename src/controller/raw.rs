@@ -1,0 +1,81 @@
+//! An object of one of Berth's kinds, decoded only as far as no object can fail. No I/O.
+//!
+//! One object that cannot be decoded would otherwise fail the whole list that it is in. What is not needed
+//! (`managedFields` above all) is skipped while reading, not dropped afterwards.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::core::{ApiResource, DynamicResourceScope, Resource};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// Metadata, spec and status of an object, the latter two as they came.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct RawObject {
+    /// Names, versions, labels and annotations; nothing else.
+    #[serde(default, deserialize_with = "slim")]
+    pub(super) metadata: ObjectMeta,
+    /// `Null` when absent.
+    #[serde(default)]
+    pub(super) spec: Value,
+    /// `Null` when absent.
+    #[serde(default)]
+    pub(super) status: Value,
+}
+
+fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Slim {
+        name: Option<String>,
+        namespace: Option<String>,
+        uid: Option<String>,
+        resource_version: Option<String>,
+        generation: Option<i64>,
+        creation_timestamp: Option<Time>,
+        annotations: Option<BTreeMap<String, String>>,
+    }
+    let Slim { name, namespace, uid, resource_version, generation, creation_timestamp, annotations } =
+        Slim::deserialize(deserializer)?;
+    Ok(ObjectMeta {
+        name,
+        namespace,
+        uid,
+        resource_version,
+        generation,
+        creation_timestamp,
+        annotations,
+        ..ObjectMeta::default()
+    })
+}
+
+impl Resource for RawObject {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+
+    fn kind(kind: &ApiResource) -> Cow<'_, str> {
+        kind.kind.as_str().into()
+    }
+
+    fn group(kind: &ApiResource) -> Cow<'_, str> {
+        kind.group.as_str().into()
+    }
+
+    fn version(kind: &ApiResource) -> Cow<'_, str> {
+        kind.version.as_str().into()
+    }
+
+    fn plural(kind: &ApiResource) -> Cow<'_, str> {
+        kind.plural.as_str().into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
