@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     placement::inventory::Inventory,
-    vsphere::{Error, Method, Observer, Report, run},
+    vsphere::{Error, Method, Observer, Report, run, transport::Transport},
 };
 
 type Expected = fn(&Error) -> bool;
@@ -310,6 +310,15 @@ async fn a_host_that_is_not_a_vcenter_gets_no_credentials() {
     fake.instead("RetrieveServiceContent", Reply::Ok(samples::envelope(content)));
     assert!(matches!(start(&fake).end_without_inventory().await, Err(Error::Endpoint(_))));
     assert!(fake.seen("Login").is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_in_time_is_a_timeout() {
+    let fake = Fake::start(vec![]).await;
+    fake.instead("/sdk/vimServiceVersions.xml", Reply::Hang);
+    let after = Duration::from_millis(300);
+    let outcome = Transport::new(&fake.endpoint).unwrap().versions(after).await;
+    assert_eq!(outcome, Err(Error::Timeout { method: "vimServiceVersions", after }));
 }
 
 #[tokio::test]
