@@ -21,7 +21,6 @@ mod vcenter_status;
 mod watch;
 mod writes;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,7 +32,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::info;
 
-use crate::scheduler::{Action, Input, Now, Scheduler};
+use crate::scheduler::{Action, Input, Now, Scheduler, Settings};
 use crate::telemetry::{self, Metrics, Readiness};
 
 pub use client::ClientError;
@@ -47,6 +46,8 @@ use signals::Signals;
 const INPUTS: usize = 1024;
 /// After the first signal, writes in flight get this long.
 const GRACE: Duration = Duration::from_secs(5);
+/// Pending until placements are decided.
+const TERM: &str = "term as leader";
 /// How often placements are counted for the metrics.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
@@ -110,10 +111,12 @@ pub async fn run(options: Options) -> Result<(), Error> {
         identity = identity::find(&shell.client, &shell.readiness, options.cluster_name) => identity,
         () = signals.first() => return Ok(()),
     };
-    let scheduler = scheduler(cluster_identity, options.watch_namespaces);
+    let watch_namespaces = options.watch_namespaces.into_iter().collect();
+    let scheduler = Scheduler::new(Settings { cluster_identity, watch_namespaces });
     let executor = Executor::new(&shell, placement_lists);
-    let metrics = Arc::clone(&shell.metrics);
-    Loop { scheduler, executor, metrics, started: Instant::now(), wake: None }
+    let (metrics, readiness) = (Arc::clone(&shell.metrics), Arc::clone(&shell.readiness));
+    readiness.pending(TERM, "not begun yet");
+    Loop { scheduler, executor, metrics, readiness, deciding: false, started: Instant::now(), wake: None }
         .run(received, watches, &mut signals)
         .await
 }
@@ -124,21 +127,13 @@ async fn listen(address: SocketAddr, routes: axum::Router) -> Result<(), Error> 
     Ok(())
 }
 
-/// The scheduler, with everything that it must know from outside.
-fn scheduler(_cluster_identity: String, _watch_namespaces: Vec<String>) -> Scheduler {
-    Scheduler::default()
-}
-
-/// How many placements are in each state.
-fn counts(_scheduler: &Scheduler) -> BTreeMap<&'static str, usize> {
-    BTreeMap::new()
-}
-
 /// One input at a time into the scheduler, and its wishes out to the executor.
 struct Loop {
     scheduler: Scheduler,
     executor: Executor,
     metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    deciding: bool,
     started: Instant,
     wake: Option<Instant>,
 }
@@ -173,7 +168,7 @@ impl Loop {
                     break;
                 }
                 _ = count.tick() => {
-                    self.metrics.placements(&counts(&self.scheduler));
+                    self.metrics.placements(&self.scheduler.counts());
                     continue;
                 }
             };
@@ -197,6 +192,15 @@ impl Loop {
                 Action::WakeAt(when) => self.wake = self.started.checked_add(when),
                 Action::Stopped => stopped = true,
                 other => self.executor.perform(other),
+            }
+        }
+        if self.scheduler.is_deciding() != self.deciding {
+            self.deciding = !self.deciding;
+            if self.deciding {
+                self.readiness.done(TERM);
+                info!("deciding");
+            } else {
+                self.readiness.pending(TERM, "another is to begin");
             }
         }
         stopped

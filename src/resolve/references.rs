@@ -126,8 +126,8 @@ fn find_vcenter<'a, V: VCenterView>(
     let no_labels = Labels::new();
     let labels = world.namespaces.get(namespace).unwrap_or(&no_labels);
     let allowed = world.vcenters.iter().filter(|(_, vcenter)| vcenter.allowed().admits(labels));
-    let mut names = allowed.map(|(name, _)| name.as_str()).filter(|name| named.is_none_or(|n| n == *name));
-    match (names.next(), names.next()) {
+    let mut usable = allowed.map(|(name, _)| name.as_str()).filter(|name| named.is_none_or(|n| n == *name));
+    match (usable.next(), usable.next()) {
         (Some(only), None) => Ok(only),
         (None, _) => Err(Unresolved {
             reason: PlacementReason::VCenterNotAllowed,
@@ -140,7 +140,7 @@ fn find_vcenter<'a, V: VCenterView>(
             reason: PlacementReason::AmbiguousVCenter,
             message: format!(
                 "this namespace may use several VCenters ({first}, {second}{}): name one in vCenterName",
-                if names.next().is_some() { ", ..." } else { "" }
+                if usable.next().is_some() { ", ..." } else { "" }
             ),
         }),
     }

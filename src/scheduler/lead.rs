@@ -67,7 +67,7 @@ impl Scheduler {
         self.release_rows(now);
     }
 
-    pub(super) fn journal_unreadable(&mut self, why: String, now: Now, actions: &mut Vec<Action>) {
+    pub(super) fn journal_unreadable(&mut self, why: &str, now: Now, actions: &mut Vec<Action>) {
         if self.term.phase == Phase::Reading {
             actions.push(Action::Warn(format!("the journal cannot be read: {why}")));
             self.wait_for_term(now);

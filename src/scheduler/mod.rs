@@ -105,7 +105,7 @@ impl Scheduler {
             Input::JournalRead { resource_version, journal } => {
                 self.journal_read(resource_version, journal, now, actions);
             }
-            Input::JournalUnreadable(why) => self.journal_unreadable(why, now, actions),
+            Input::JournalUnreadable(why) => self.journal_unreadable(&why, now, actions),
             Input::JournalWritten { resource_version } => self.journal_written(resource_version, actions),
             Input::JournalConflict => self.end_term("somebody else has written the journal", now, actions),
             Input::JournalAmbiguous(why) => self.end_term(&why, now, actions),
@@ -170,19 +170,10 @@ impl Scheduler {
         counts
     }
 
-    /// What keeps this process from deciding, one line each; nothing when it is ready.
+    /// Everything that a decision needs has been listed, and the term runs.
     #[must_use]
-    pub fn pending(&self) -> Vec<String> {
-        let mut pending = Vec::new();
-        for kind in Kind::ALL {
-            if !self.lists.have(&[kind]) {
-                pending.push(format!("first list of {kind:?} objects"));
-            }
-        }
-        if !self.term.is_running() {
-            pending.push("term as leader".to_owned());
-        }
-        pending
+    pub fn is_deciding(&self) -> bool {
+        self.may_decide()
     }
 }
 

@@ -239,20 +239,18 @@ impl Scheduler {
     pub(super) fn vcenter_seen(&mut self, seen: SeenVCenter, now: Now, actions: &mut Vec<Action>) {
         self.lists.show(Kind::VCenter, &seen.name);
         let name = seen.name.clone();
-        match self.vcenters.get_mut(&name).filter(|known| known.meta.uid == seen.meta.uid) {
-            Some(known) => {
-                let same_spec = known.meta.generation == seen.meta.generation;
-                known.update(seen, &mut self.patterns);
-                if same_spec {
-                    return;
-                }
+        let known = self.vcenters.get_mut(&name).filter(|known| known.meta.uid == seen.meta.uid);
+        if let Some(known) = known {
+            let same_spec = known.meta.generation == seen.meta.generation;
+            known.update(seen, &mut self.patterns);
+            if same_spec {
+                return;
             }
-            None => {
-                // One of the same name is another object: what was known of the old one is not true of it.
-                let new = VCenter::new(seen, &mut self.patterns, now);
-                if let Some(mut old) = self.vcenters.insert(name.clone(), new) {
-                    old.drop_connections(&name, actions);
-                }
+        } else {
+            // One of the same name is another object: what was known of the old one is not true of it.
+            let new = VCenter::new(seen, &mut self.patterns, now);
+            if let Some(mut old) = self.vcenters.insert(name.clone(), new) {
+                old.drop_connections(&name, actions);
             }
         }
         self.rows.look_again(now.monotonic, |_| true);

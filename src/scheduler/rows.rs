@@ -111,7 +111,7 @@ impl Row {
 /// All rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Rows {
-    rows: BTreeMap<Key, Row>,
+    by_key: BTreeMap<Key, Row>,
     queue: BTreeMap<Turn, Key>,
     timers: BTreeSet<(Duration, Key)>,
     next_turn: u64,
@@ -119,24 +119,24 @@ pub(super) struct Rows {
 
 impl Rows {
     pub fn get(&self, key: &Key) -> Option<&Row> {
-        self.rows.get(key)
+        self.by_key.get(key)
     }
 
     pub fn get_mut(&mut self, key: &Key) -> Option<&mut Row> {
-        self.rows.get_mut(key)
+        self.by_key.get_mut(key)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Row)> {
-        self.rows.iter()
+        self.by_key.iter()
     }
 
     pub fn insert(&mut self, key: Key, row: Row) {
-        self.rows.insert(key, row);
+        self.by_key.insert(key, row);
     }
 
     /// Removes a row with its turn and timer.
     pub fn remove(&mut self, key: &Key) -> Option<Row> {
-        let row = self.rows.remove(key)?;
+        let row = self.by_key.remove(key)?;
         if let Doing::Queued(turn) = row.doing {
             self.queue.remove(&turn);
         }
@@ -150,7 +150,7 @@ impl Rows {
     /// that has to wait after a failed write gets its turn later.
     pub fn enqueue(&mut self, key: &Key, now: Duration) {
         let number = self.next_turn;
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.by_key.get_mut(key) else { return };
         match row.doing {
             Doing::Nothing if row.not_before > now => {
                 let time = row.not_before;
@@ -169,7 +169,7 @@ impl Rows {
 
     /// Ends what is being done about the row; if it changed meanwhile it gets a turn.
     pub fn settle(&mut self, key: &Key, now: Duration) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.by_key.get_mut(key) else { return };
         if row.doing == Doing::Busy {
             row.doing = Doing::Nothing;
         }
@@ -185,7 +185,7 @@ impl Rows {
 
     /// Takes the row's turn away; nothing is being done about it then.
     pub fn take_turn(&mut self, key: &Key) {
-        if let Some(row) = self.rows.get_mut(key)
+        if let Some(row) = self.by_key.get_mut(key)
             && let Doing::Queued(turn) = row.doing
         {
             self.queue.remove(&turn);
@@ -200,7 +200,7 @@ impl Rows {
 
     /// Sees to it that the row gets a look at this time, if not earlier.
     pub fn set_timer(&mut self, key: &Key, time: Duration) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.by_key.get_mut(key) else { return };
         match row.timer {
             Some(earlier) if earlier <= time => return,
             Some(later) => drop(self.timers.remove(&(later, key.clone()))),
@@ -217,7 +217,7 @@ impl Rows {
             return None;
         }
         let (_, key) = self.timers.pop_first()?;
-        if let Some(row) = self.rows.get_mut(&key) {
+        if let Some(row) = self.by_key.get_mut(&key) {
             row.timer = None;
         }
         Some(key)
@@ -230,7 +230,7 @@ impl Rows {
 
     /// Gives a turn to every row that waits for something to change and that `concerns` it.
     pub fn look_again(&mut self, now: Duration, concerns: impl Fn(&Row) -> bool) {
-        let waiting = self.rows.iter().filter(|(_, row)| !row.is_placed() && concerns(row));
+        let waiting = self.by_key.iter().filter(|(_, row)| !row.is_placed() && concerns(row));
         let keys: Vec<Key> = waiting.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.enqueue(&key, now);
@@ -243,7 +243,7 @@ impl Rows {
 pub(super) fn backoff(key: &Key, failures: u32) -> Duration {
     let doubled =
         Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(9)));
-    let wait = doubled.min(Duration::from_secs(300));
+    let wait = doubled.min(Duration::from_mins(5));
     let bytes = key.namespace.bytes().chain(key.name.bytes());
     let spread = bytes.fold(failures, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte))) % 100;
     wait.saturating_add(wait.saturating_mul(spread).checked_div(1000).unwrap_or_default())

@@ -14,9 +14,9 @@ use super::input::{Attempt, ConnectionFailure, ConnectionNews, Meta, Now, SeenSe
 
 /// Five refused logins lock an SSO account for everyone who uses it, and the count is forgotten after
 /// three minutes.
-const REFUSED_LOGIN_WAIT: Duration = Duration::from_secs(180);
+const REFUSED_LOGIN_WAIT: Duration = Duration::from_mins(3);
 /// What an administrator has to change is not worth asking for more often.
-const ADMIN_WAIT: Duration = Duration::from_secs(60);
+const ADMIN_WAIT: Duration = Duration::from_mins(1);
 
 /// The spec, parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -363,9 +363,8 @@ impl VCenter {
 
     /// Whether there is an inventory to decide on.
     pub fn availability(&self, now: Now) -> Availability<'_> {
-        let setup = match &self.setup {
-            Ok(setup) => setup,
-            Err(_) => return Availability::Unavailable { known_since: self.first_seen },
+        let Ok(setup) = &self.setup else {
+            return Availability::Unavailable { known_since: self.first_seen };
         };
         let answered = self.confirmed.as_ref().map(|confirmed| confirmed.at.monotonic);
         let since = answered.unwrap_or(self.first_seen);

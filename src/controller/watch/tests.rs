@@ -45,7 +45,7 @@ fn start_placements(
 }
 
 async fn next(told: &mut mpsc::Receiver<Input>) -> Input {
-    tokio::time::timeout(Duration::from_secs(60), told.recv()).await.unwrap().unwrap()
+    tokio::time::timeout(Duration::from_mins(1), told.recv()).await.unwrap().unwrap()
 }
 
 async fn seen(told: &mut mpsc::Receiver<Input>) -> SeenPlacement {

@@ -97,7 +97,7 @@ fn an_invalid_spec_is_stalled_with_one_write_and_heals_on_edit() {
     let key = world.create("web", json!({"image": {"virtualSize": "10Gi"}, "rootDisk": {"size": "5Gi"}}));
     assert_eq!(world.reason(&key), "RootDiskSmallerThanImage");
     assert_eq!(world.condition(&key, "Stalled").unwrap().0, "True");
-    world.pass_with_answers(Duration::from_secs(600));
+    world.pass_with_answers(Duration::from_mins(10));
     assert_eq!(world.puts.len(), 1);
     world.edit(&key, |spec| spec["rootDisk"]["size"] = json!("20Gi"));
     assert_eq!(world.reason(&key), "Placed");
@@ -119,7 +119,7 @@ fn a_namespace_that_may_not_use_the_vcenter_reads_as_if_there_were_none() {
     let mut world = World::start(vec![datastore("a", "VMFS", 50 * GIB)]);
     let selector =
         json!({"allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"vm": "yes"}}}});
-    world.vcenter(2, selector);
+    world.vcenter(2, &selector);
     let key = world.create("web", json!({"image": {"virtualSize": "1Gi"}, "vCenterName": "vc"}));
     world.pass(Duration::from_secs(3));
     let (_, reason, message) = world.condition(&key, "Ready").unwrap();

@@ -37,7 +37,7 @@ fn a_new_process_does_not_repeat_a_refused_password_within_the_wait() {
     let mut world = World::empty(vec![]);
     world.login_failure = Some(ConnectionFailure::InvalidCredentials);
     world.boot();
-    world.pass(Duration::from_secs(60));
+    world.pass(Duration::from_mins(1));
     world.boot();
     assert_eq!(world.logins.len(), 1);
     world.pass(Duration::from_secs(110));
@@ -91,7 +91,7 @@ fn a_vcenter_that_is_gone_is_unavailable_only_once_its_answer_is_too_old() {
     world.pass(Duration::from_secs(3));
     assert_eq!(world.reason(&new), "VCenterUnavailable");
     let writes = world.puts.len();
-    world.pass(Duration::from_secs(300));
+    world.pass(Duration::from_mins(5));
     assert_eq!(world.puts.len(), writes, "it is said once");
     world.login_failure = None;
     world.pass(Duration::from_secs(70));
@@ -118,11 +118,11 @@ fn a_first_answer_that_takes_a_moment_costs_no_write() {
 #[test]
 fn a_bad_field_is_told_and_nothing_is_tried() {
     let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
-    world.vcenter(2, json!({"datastores": {"namePattern": "("}}));
+    world.vcenter(2, &json!({"datastores": {"namePattern": "("}}));
     assert_eq!(vcenter_reason(&world), "InvalidSpec");
     let status = world.vcenter_puts.last().unwrap();
     assert!(status.conditions.iter().any(|c| c.type_ == "Stalled"));
-    world.pass(Duration::from_secs(600));
+    world.pass(Duration::from_mins(10));
     assert_eq!(world.logins.len(), 1);
 }
 
@@ -142,7 +142,7 @@ fn a_missing_secret_is_told_and_heals() {
 fn what_the_vcenter_hides_does_not_exist() {
     let mut world =
         World::start(vec![datastore("a", "VMFS", 15 * GIB), datastore("backup", "NFS", 90 * GIB)]);
-    world.vcenter(2, json!({"datastores": {"excludePattern": "backup.*"}}));
+    world.vcenter(2, &json!({"datastores": {"excludePattern": "backup.*"}}));
     let key = world.create_sized("web", 20 * GIB);
     let (_, _, message) = world.condition(&key, "Ready").unwrap();
     assert!(message.starts_with("0/1 datastores"), "{message}");

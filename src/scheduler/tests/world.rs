@@ -135,7 +135,7 @@ impl World {
         self.input(Input::Synced(Kind::Secret));
         self.class(json!({}));
         self.input(Input::Synced(Kind::Class));
-        self.vcenter(1, json!({}));
+        self.vcenter(1, &json!({}));
         self.input(Input::Synced(Kind::VCenter));
         self.input(Input::LeaseHeld);
     }
@@ -148,7 +148,7 @@ impl World {
         self.input(Input::ClassSeen(Box::new(SeenClass { name, meta, is_default: true, created, spec })));
     }
 
-    pub fn vcenter(&mut self, generation: i64, more: Value) {
+    pub fn vcenter(&mut self, generation: i64, more: &Value) {
         let mut spec = json!({
             "server": "https://vc.example.com",
             "credentialsSecretName": "vc",
@@ -273,7 +273,7 @@ impl World {
             }
             Action::TryLogin { vcenter, attempt, secret_version, .. } => {
                 self.logins.push((attempt, secret_version));
-                self.answer_login(vcenter, attempt, inputs);
+                self.answer_login(&vcenter, attempt, inputs);
             }
             Action::Disconnect { attempt, .. } => {
                 if self.attempt == Some(attempt) {
@@ -288,8 +288,9 @@ impl World {
         }
     }
 
-    fn answer_login(&mut self, vcenter: String, attempt: Attempt, inputs: &mut VecDeque<Input>) {
-        let mut news = |news| inputs.push_back(Input::Connection { vcenter: vcenter.clone(), attempt, news });
+    fn answer_login(&mut self, vcenter: &str, attempt: Attempt, inputs: &mut VecDeque<Input>) {
+        let mut news =
+            |news| inputs.push_back(Input::Connection { vcenter: vcenter.to_owned(), attempt, news });
         match (self.login_failure, &self.inventory) {
             (Some(failure), _) => news(ConnectionNews::Ended { failure, message: "refused".into() }),
             (None, Some(inventory)) => {
