@@ -41,7 +41,7 @@ impl Reason {
 }
 
 /// What is known of one property.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Field<T> {
     /// Not on the wire: vCenter has no value for it.
     #[default]
