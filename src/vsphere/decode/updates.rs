@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn decoding_is_linear_and_fast() {
+    fn decoding_is_linear() {
         let one = samples::datastore_enter("datastore-1", "name", 1 << 40, 1 << 39);
         let page = |n: usize| samples::updates("1", false, &one.repeat(n));
         let time = |document: &str| {
