@@ -3,8 +3,11 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures::{StreamExt as _, stream};
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use kube::Client;
 use kube::client::Body;
 use serde_json::json;
@@ -19,6 +22,9 @@ use super::shell::Shell;
 /// Status code, body and `Warning` header.
 pub(super) type Answer = (u16, String, Option<&'static str>);
 
+/// In place of a status code: 200, and more may come after the body, as in a watch.
+pub(super) const STAYS_OPEN: u16 = 0;
+
 /// A client whose requests (`PUT /path?query`, with their bodies) are answered by `answer`.
 pub(super) fn answering(answer: impl Fn(&str, &str) -> Answer + Clone + Send + 'static) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -27,11 +33,17 @@ pub(super) fn answering(answer: impl Fn(&str, &str) -> Answer + Clone + Send + '
             let line = format!("{} {}", request.method(), request.uri());
             let body = request.into_body().collect().await.unwrap().to_bytes();
             let (code, text, warning) = answer(&line, std::str::from_utf8(&body).unwrap());
-            let mut response = Response::builder().status(code);
+            let mut response = Response::builder().status(if code == STAYS_OPEN { 200 } else { code });
             if let Some(warning) = warning {
                 response = response.header("Warning", warning);
             }
-            Ok::<_, Infallible>(response.body(Body::from(text.into_bytes())).unwrap())
+            let first = stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from(text)))]);
+            let body = if code == STAYS_OPEN {
+                StreamBody::new(first.chain(stream::pending())).boxed_unsync()
+            } else {
+                StreamBody::new(first).boxed_unsync()
+            };
+            Ok::<_, Infallible>(response.body(body).unwrap())
         }
     });
     Client::new(service, "default")

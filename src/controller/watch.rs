@@ -262,3 +262,6 @@ fn explain(error: &watcher::Error) -> String {
         other => kube_error(other),
     }
 }
+
+#[cfg(test)]
+mod tests;
