@@ -4,6 +4,7 @@
 //! one task; a call that is dropped half-way leaves nothing behind on this side.
 
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -273,11 +274,15 @@ fn failure(error: &reqwest::Error) -> Error {
     if let Some(problem) = tls::certificate_problem(error) {
         return Error::Certificate(problem);
     }
-    let mut cause: &dyn std::error::Error = error;
+    if error.is_timeout() {
+        return Error::Unreachable(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()));
+    }
+    let mut cause: &(dyn std::error::Error + 'static) = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    Error::Unreachable(clean(&cause.to_string()))
+    let broken = cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof);
+    Error::Unreachable(if broken { "the connection broke".to_owned() } else { clean(&cause.to_string()) })
 }
 
 /// The session cookie after an answer: the last one among its headers, else the `current` one.

@@ -3,6 +3,8 @@
 //! The server lists what it understands; the newest that Berth was written for is taken. Some servers name
 //! their first version by an opaque word, so anything that is not dotted numbers is passed over.
 
+use std::borrow::Cow;
+
 use super::{
     error::Error,
     soap::reader::{Reader, XmlError},
@@ -43,7 +45,7 @@ fn offered(document: &str) -> Result<Vec<String>, XmlError> {
             reader.skip()?;
             continue;
         }
-        let (mut name, mut versions) = (String::new(), Vec::new());
+        let (mut name, mut versions): (Cow<'_, str>, Vec<Cow<'_, str>>) = ("".into(), Vec::new());
         while let Some(field) = reader.child()? {
             match field.name() {
                 "name" => name = reader.text()?,

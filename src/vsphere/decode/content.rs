@@ -32,12 +32,11 @@ impl ServiceContent {
                 continue;
             }
             while let Some(field) = reader.child()? {
-                let kind = field.moref_type();
                 match field.name() {
-                    "rootFolder" => root = Some(frame_ref(reader, kind)?),
-                    "propertyCollector" => collector = Some(frame_ref(reader, kind)?),
-                    "viewManager" => views = Some(frame_ref(reader, kind)?),
-                    "sessionManager" => sessions = Some(frame_ref(reader, kind)?),
+                    "rootFolder" => root = Some(frame_ref(reader, &field)?),
+                    "propertyCollector" => collector = Some(frame_ref(reader, &field)?),
+                    "viewManager" => views = Some(frame_ref(reader, &field)?),
+                    "sessionManager" => sessions = Some(frame_ref(reader, &field)?),
                     "about" => about = read_about(reader)?,
                     _ => reader.skip()?,
                 }

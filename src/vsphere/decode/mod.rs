@@ -11,19 +11,19 @@ use super::{
     error::clean,
     soap::{
         Ref,
-        reader::{Reader, XmlError},
+        reader::{Reader, Tag, XmlError},
     },
 };
 
 /// A short text of the answer's frame, for example a version: bounded, and an error when it is not.
 fn frame_text(reader: &mut Reader<'_>) -> Result<String, XmlError> {
     let text = reader.text()?;
-    if text.len() > 1024 { Err(XmlError("overlong text")) } else { Ok(text) }
+    if text.len() > 1024 { Err(XmlError("overlong text")) } else { Ok(text.into_owned()) }
 }
 
 /// A managed object of the answer's frame.
-fn frame_ref(reader: &mut Reader<'_>, kind: Option<&str>) -> Result<Ref, XmlError> {
-    let kind = kind.unwrap_or_default().to_owned();
+fn frame_ref(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Ref, XmlError> {
+    let kind = tag.moref_type().unwrap_or_default().into_owned();
     let id = frame_text(reader)?;
     if id.is_empty() { Err(XmlError("empty object reference")) } else { Ok(Ref { kind, id }) }
 }

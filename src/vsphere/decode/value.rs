@@ -41,7 +41,7 @@ impl Reason {
 }
 
 /// What is known of one property.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Field<T> {
     /// Not on the wire: vCenter has no value for it.
     #[default]
@@ -53,6 +53,19 @@ pub(crate) enum Field<T> {
 }
 
 impl<T> Field<T> {
+    /// The same, borrowed.
+    pub fn as_deref(&self) -> Field<&T::Target>
+    where
+        T: std::ops::Deref,
+    {
+        match self {
+            Self::Absent => Field::Absent,
+            Self::Withheld => Field::Withheld,
+            Self::Known(value) => Field::Known(value),
+            Self::Malformed(reason) => Field::Malformed(*reason),
+        }
+    }
+
     pub fn known(&self) -> Option<&T> {
         if let Self::Known(value) = self { Some(value) } else { None }
     }
@@ -86,6 +99,9 @@ fn text(value: &str, limit: usize) -> Field<String> {
 
 /// An inventory name: `%2f`, `%5c` and `%25` stand for `/`, `\` and `%`; any other `%` for itself.
 pub(crate) fn name(value: &str) -> Field<String> {
+    if !value.contains('%') {
+        return text(value, NAME_BYTES);
+    }
     let mut plain = String::with_capacity(value.len());
     let mut rest = value;
     while let Some((before, after)) = rest.split_once('%') {
@@ -162,7 +178,7 @@ impl Summary {
         while let Some(tag) = reader.child()? {
             if Self::has(tag.name()) {
                 let value = reader.text()?;
-                summary.set(tag.name(), Field::Known(value));
+                summary.set(tag.name(), Field::Known(&value));
             } else {
                 reader.skip()?;
             }
@@ -178,7 +194,7 @@ impl Summary {
     }
 
     /// Sets one property, named as on the wire, from its text; unknown ones are ignored.
-    pub fn set(&mut self, property: &str, value: Field<String>) {
+    pub fn set(&mut self, property: &str, value: Field<&str>) {
         match property {
             "url" => self.url = parsed(value, |v| text(v, URL_BYTES)),
             "capacity" => self.capacity = parsed(value, size),
@@ -209,9 +225,9 @@ impl Summary {
 }
 
 /// Parses a known text; everything else stays what it is.
-fn parsed<T>(value: Field<String>, parse: impl Fn(&str) -> Field<T>) -> Field<T> {
+fn parsed<T>(value: Field<&str>, parse: impl Fn(&str) -> Field<T>) -> Field<T> {
     match value {
-        Field::Known(text) => parse(&text),
+        Field::Known(text) => parse(text),
         Field::Absent => Field::Absent,
         Field::Withheld => Field::Withheld,
         Field::Malformed(reason) => Field::Malformed(reason),

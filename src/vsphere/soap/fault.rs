@@ -40,8 +40,8 @@ impl Fault {
     /// The type is `xsi:type` of the only child, or else that child's name without `Fault`.
     fn read_detail(&mut self, reader: &mut Reader<'_>) -> Result<(), XmlError> {
         while let Some(tag) = reader.child()? {
-            let name =
-                tag.xsi_type().unwrap_or_else(|| tag.name().strip_suffix("Fault").unwrap_or(tag.name()));
+            let by_element = || tag.name().strip_suffix("Fault").unwrap_or(tag.name()).into();
+            let name = reader.xsi_type(&tag).unwrap_or_else(by_element);
             if !self.name.is_empty() {
                 reader.skip()?;
                 continue;
@@ -50,8 +50,8 @@ impl Fault {
             self.name = name.chars().filter(word).take(64).collect();
             while let Some(field) = reader.child()? {
                 if field.name() == "obj" {
-                    let kind = field.moref_type().unwrap_or_default().to_owned();
-                    self.object = Some(Ref { kind, id: reader.text()? });
+                    let kind = field.moref_type().unwrap_or_default().into_owned();
+                    self.object = Some(Ref { kind, id: reader.text()?.into_owned() });
                 } else {
                     reader.skip()?;
                 }

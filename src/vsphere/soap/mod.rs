@@ -58,8 +58,8 @@ pub(crate) fn returned_ref(reader: &mut Reader<'_>) -> Result<Ref, XmlError> {
     let mut found = None;
     while let Some(tag) = reader.child()? {
         if tag.name() == "returnval" && found.is_none() {
-            let kind = tag.moref_type().unwrap_or_default().to_owned();
-            found = Some(Ref { kind, id: reader.text()? });
+            let kind = tag.moref_type().unwrap_or_default().into_owned();
+            found = Some(Ref { kind, id: reader.text()?.into_owned() });
         } else {
             reader.skip()?;
         }

@@ -10,48 +10,54 @@
 use std::borrow::Cow;
 
 use quick_xml::{
-    NsReader, XmlVersion,
+    Reader as Events, XmlVersion,
     escape::resolve_predefined_entity,
-    events::{BytesStart, Event},
-    name::{Namespace, ResolveResult},
+    events::{BytesStart, Event, attributes::Attribute},
+    name::{PrefixDeclaration, QName},
 };
 
-const XSI: Namespace<'static> = Namespace("http://www.w3.org/2001/XMLSchema-instance");
+const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// vCenter nests about fifteen deep.
 const MAX_DEPTH: usize = 128;
-/// vCenter writes four at most.
-const MAX_ATTRIBUTES: usize = 32;
-/// Bytes of all attributes of one element.
+/// Bytes of all attributes of one element. vCenter's envelope has 250.
 const MAX_ATTRIBUTE_BYTES: usize = 8 * 1024;
+/// Prefixes in scope. vCenter declares four, and looking one up is a walk through all of them.
+const MAX_PREFIXES: usize = 32;
 
 /// Why a document was refused; a fixed text, nothing of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct XmlError(pub &'static str);
 
 /// An element that was just entered.
-pub(crate) struct Tag<'x> {
-    start: BytesStart<'x>,
-    moref_type: Option<String>,
-    xsi_type: Option<String>,
-}
+pub(crate) struct Tag<'x>(BytesStart<'x>);
 
 impl Tag<'_> {
     /// The local name.
     pub fn name(&self) -> &str {
-        self.start.local_name().into_inner()
+        self.0.local_name().into_inner()
     }
 
     /// The unprefixed `type` attribute.
-    pub fn moref_type(&self) -> Option<&str> {
-        self.moref_type.as_deref()
+    pub fn moref_type(&self) -> Option<Cow<'_, str>> {
+        self.attribute(|name| name.as_ref() == "type")
     }
 
-    /// `xsi:type` without the prefix that its value may have.
-    pub fn xsi_type(&self) -> Option<&str> {
-        let value = self.xsi_type.as_deref()?;
-        Some(value.rsplit_once(':').map_or(value, |(_, local)| local))
+    fn attribute(&self, wanted: impl Fn(QName<'_>) -> bool) -> Option<Cow<'_, str>> {
+        if self.0.attributes_raw().is_empty() {
+            return None;
+        }
+        let mut attributes = self.0.attributes();
+        let found = attributes.with_checks(false).map_while(Result::ok).find(|found| wanted(found.key))?;
+        found.normalized_value(XmlVersion::Implicit1_0).ok()
     }
+}
+
+/// A declared prefix: valid inside the element at `depth`.
+struct Prefix {
+    depth: usize,
+    name: String,
+    is_xsi: bool,
 }
 
 enum Step<'x> {
@@ -64,17 +70,18 @@ enum Step<'x> {
 /// Walks through one document. Every element that [`Reader::child`] returns must be consumed before the
 /// next call: by [`Reader::text`], by [`Reader::skip`], or by `child` until it returns `None`.
 pub(crate) struct Reader<'x> {
-    inner: NsReader<&'x [u8]>,
+    inner: Events<&'x [u8]>,
     depth: usize,
     root_seen: bool,
+    prefixes: Vec<Prefix>,
 }
 
 impl<'x> Reader<'x> {
     pub fn new(document: &'x str) -> Self {
         let document = document.strip_prefix('\u{feff}').unwrap_or(document);
-        let mut inner = NsReader::from_str(document);
+        let mut inner = Events::from_str(document);
         inner.config_mut().expand_empty_elements = true;
-        Self { inner, depth: 0, root_seen: false }
+        Self { inner, depth: 0, root_seen: false, prefixes: Vec::new() }
     }
 
     /// Enters the root element.
@@ -101,7 +108,7 @@ impl<'x> Reader<'x> {
     }
 
     /// The text of the open element up to its end, exactly as it is; elements inside are skipped.
-    pub fn text(&mut self) -> Result<String, XmlError> {
+    pub fn text(&mut self) -> Result<Cow<'x, str>, XmlError> {
         let outside = self.depth.saturating_sub(1);
         let mut text: Cow<'x, str> = Cow::Borrowed("");
         while self.depth > outside {
@@ -118,20 +125,20 @@ impl<'x> Reader<'x> {
                 Step::End => return Err(XmlError("truncated")),
             }
         }
-        Ok(text.into_owned())
+        Ok(text)
     }
 
     /// Leaves the open element.
     pub fn skip(&mut self) -> Result<(), XmlError> {
-        self.skip_looking_at(|_| {})
+        self.skip_looking_at(|_, _| {})
     }
 
     /// Leaves the open element and shows every element inside it, at any depth.
-    pub fn skip_looking_at(&mut self, mut look: impl FnMut(&Tag<'x>)) -> Result<(), XmlError> {
+    pub fn skip_looking_at(&mut self, mut look: impl FnMut(&Self, &Tag<'x>)) -> Result<(), XmlError> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
             match self.step()? {
-                Step::Open(tag) => look(&tag),
+                Step::Open(tag) => look(self, &tag),
                 Step::Text(_) | Step::Close => {}
                 Step::End => return Err(XmlError("truncated")),
             }
@@ -152,6 +159,9 @@ impl<'x> Reader<'x> {
                 Event::Start(start) => Step::Open(self.open(start)?),
                 Event::End(_) => {
                     self.depth = self.depth.checked_sub(1).ok_or(XmlError("syntax"))?;
+                    while self.prefixes.last().is_some_and(|prefix| prefix.depth > self.depth) {
+                        self.prefixes.pop();
+                    }
                     Step::Close
                 }
                 Event::Text(text) => self.inside(text.xml10_content())?,
@@ -194,33 +204,43 @@ impl<'x> Reader<'x> {
         if self.depth > MAX_DEPTH {
             return Err(XmlError("nested too deeply"));
         }
-        let (mut moref_type, mut xsi_type) = (None, None);
-        let raw = start.attributes_raw();
-        if raw.len() > MAX_ATTRIBUTE_BYTES {
+        let attributes = start.attributes_raw();
+        if attributes.len() > MAX_ATTRIBUTE_BYTES {
             return Err(XmlError("too many attributes"));
         }
-        if !raw.is_empty() {
-            for (count, attribute) in start.attributes().enumerate() {
-                let attribute = attribute.map_err(|_| XmlError("bad attribute"))?;
-                if count >= MAX_ATTRIBUTES {
-                    return Err(XmlError("too many attributes"));
+        if attributes.contains("xmlns") {
+            self.declare(&start)?;
+        }
+        Ok(Tag(start))
+    }
+
+    fn declare(&mut self, start: &BytesStart<'x>) -> Result<(), XmlError> {
+        for attribute in start.attributes() {
+            let Attribute { key, value } = attribute.map_err(|_| XmlError("bad attribute"))?;
+            if let Some(PrefixDeclaration::Named(name)) = key.as_namespace_binding() {
+                if self.prefixes.len() >= MAX_PREFIXES {
+                    return Err(XmlError("too many prefixes"));
                 }
-                let (namespace, local) = self.inner.resolver().resolve_attribute(attribute.key);
-                if local.as_ref() != "type" {
-                    continue;
-                }
-                let value = attribute
-                    .normalized_value(XmlVersion::Implicit1_0)
-                    .map_err(|_| XmlError("bad attribute"))?
-                    .into_owned();
-                match namespace {
-                    ResolveResult::Unbound => moref_type = Some(value),
-                    ResolveResult::Bound(XSI) => xsi_type = Some(value),
-                    ResolveResult::Bound(_) | ResolveResult::Unknown(_) => {}
-                }
+                self.prefixes.push(Prefix { depth: self.depth, name: name.to_owned(), is_xsi: value == XSI });
             }
         }
-        Ok(Tag { start, moref_type, xsi_type })
+        Ok(())
+    }
+
+    /// `xsi:type` of an element that was just entered, without the prefix that its value may have.
+    pub fn xsi_type<'t>(&self, tag: &'t Tag<'x>) -> Option<Cow<'t, str>> {
+        let is_xsi = |prefix: &str| {
+            let innermost = self.prefixes.iter().rev().find(|known| known.name == prefix);
+            innermost.is_some_and(|known| known.is_xsi)
+        };
+        let value = tag.attribute(|name| {
+            let (local, prefix) = name.decompose();
+            local.as_ref() == "type" && prefix.is_some_and(|prefix| is_xsi(prefix.as_ref()))
+        })?;
+        Some(match value.rsplit_once(':') {
+            Some((_, local)) => Cow::Owned(local.to_owned()),
+            None => value,
+        })
     }
 }
 
@@ -239,7 +259,7 @@ mod tests {
         reader.root()?;
         let text = reader.text()?;
         reader.finish()?;
-        Ok(text)
+        Ok(text.into_owned())
     }
 
     fn attributes(count: usize, prefix: &str) -> String {
@@ -264,14 +284,25 @@ mod tests {
         ] {
             let mut reader = Reader::new(document);
             let tag = reader.root().unwrap();
-            assert_eq!((tag.moref_type(), tag.xsi_type()), (Some("Folder"), Some("Man")), "{document}");
+            let types = (tag.moref_type(), reader.xsi_type(&tag));
+            assert_eq!(types, (Some("Folder".into()), Some("Man".into())), "{document}");
         }
         let mut reader =
             Reader::new(r#"<a xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><b i:type="T"/></a>"#);
         reader.root().unwrap();
-        assert_eq!(reader.child().unwrap().unwrap().xsi_type(), Some("T"));
+        let tag = reader.child().unwrap().unwrap();
+        assert_eq!(reader.xsi_type(&tag), Some("T".into()));
         let mut reader = Reader::new(r#"<a xmlns:xsi="urn:other" xsi:type="T"/>"#);
-        assert_eq!(reader.root().unwrap().xsi_type(), None);
+        let tag = reader.root().unwrap();
+        assert_eq!(reader.xsi_type(&tag), None);
+        // A declaration ends with its element, and an inner one hides an outer one.
+        let mut reader = Reader::new(
+            r#"<a><b xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><c xmlns:i="u" i:type="T"/></b><d i:type="T"/></a>"#,
+        );
+        let mut found = Vec::new();
+        reader.root().unwrap();
+        reader.skip_looking_at(|reader, tag| found.push(reader.xsi_type(tag).is_some())).unwrap();
+        assert_eq!(found, [false, false, false]);
     }
 
     #[test]
@@ -292,8 +323,8 @@ mod tests {
         assert_eq!(whole("<a></b>"), Err(XmlError("syntax")));
         let many = attributes(100_000, "a");
         assert_eq!(whole(&format!("<a{many}/>")), Err(XmlError("too many attributes")));
-        let many = attributes(33, "a");
-        assert_eq!(whole(&format!("<a{many}/>")), Err(XmlError("too many attributes")));
+        let many = attributes(33, "xmlns:a");
+        assert_eq!(whole(&format!("<a{many}/>")), Err(XmlError("too many prefixes")));
         let spaces = attributes(100_000, "xmlns:a");
         assert!(whole(&format!("<a{spaces}/>")).is_err());
     }
@@ -313,7 +344,7 @@ mod tests {
         reader.root().unwrap();
         reader.child().unwrap().unwrap();
         let mut seen = Vec::new();
-        reader.skip_looking_at(|tag| seen.push(tag.name().to_owned())).unwrap();
+        reader.skip_looking_at(|_, tag| seen.push(tag.name().to_owned())).unwrap();
         assert_eq!(seen, ["b", "c"]);
         assert_eq!(reader.child().unwrap().unwrap().name(), "d");
         assert_eq!(reader.text().unwrap(), "x");
