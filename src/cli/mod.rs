@@ -33,3 +33,25 @@ impl Cli {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_of_the_controller_is_also_an_environment_variable() {
+        let cli = Cli::command();
+        let controller = cli.find_subcommand("controller").unwrap();
+        for flag in controller.get_arguments().filter(|argument| argument.get_id() != "help") {
+            let name = flag.get_long().unwrap().to_uppercase().replace('-', "_");
+            assert_eq!(flag.get_env().unwrap().to_str().unwrap(), format!("BERTH_{name}"));
+        }
+    }
+}

@@ -214,3 +214,42 @@ async fn at(time: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::mock::{shell, status};
+    use super::*;
+
+    fn idle() -> (Loop, mpsc::Receiver<Input>) {
+        let (shell, told) = shell(|_, _| status(503, "starting"));
+        let executor = Executor::new(&shell, channel::Sender::new(0));
+        let metrics = Arc::clone(&shell.metrics);
+        let scheduler = Scheduler::default();
+        (Loop { scheduler, executor, metrics, started: Instant::now(), wake: None }, told)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_signal_ends_the_loop_in_bounded_time() {
+        let (the_loop, told) = idle();
+        let asked = channel::Sender::new(false);
+        let mut signals = Signals::from(asked.subscribe());
+        let running = the_loop.run(told, JoinSet::new(), &mut signals);
+        let asking = async {
+            tokio::time::sleep(Duration::from_hours(1)).await;
+            asked.send_replace(true);
+            Instant::now()
+        };
+        let (outcome, at) = tokio::join!(running, asking);
+        assert!(outcome.is_ok() && at.elapsed() <= GRACE + Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_one_of_its_watches_berth_does_not_go_on() {
+        let (the_loop, told) = idle();
+        let asked = channel::Sender::new(false);
+        let mut watches = JoinSet::new();
+        watches.spawn(async { panic!("on purpose") });
+        let outcome = the_loop.run(told, watches, &mut Signals::from(asked.subscribe())).await;
+        assert!(matches!(outcome, Err(Error::WatchEnded)));
+    }
+}

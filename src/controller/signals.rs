@@ -38,3 +38,10 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+impl From<watch::Receiver<bool>> for Signals {
+    fn from(asked: watch::Receiver<bool>) -> Self {
+        Self(asked)
+    }
+}

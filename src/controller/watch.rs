@@ -53,7 +53,9 @@ pub(super) fn expect_lists(readiness: &Readiness) {
 }
 
 /// Starts to list and watch. Placements wait for the first of `restarts`; each further one abandons their
-/// list or watch and begins anew. None of the tasks ends as long as the scheduler is there.
+/// list or watch and begins anew. None of the tasks ends as long as the scheduler is there; all of them end
+/// with the set.
+#[must_use]
 pub(super) fn start(shell: &Arc<Shell>, restarts: Receiver<u64>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let all = |kind: &ApiResource| Api::<RawObject>::all_with(shell.client.clone(), kind);
