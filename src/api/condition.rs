@@ -5,6 +5,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schema;
+
 /// `Ready` is always there once an object was observed; the others only while True, and never both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConditionType {
@@ -45,17 +47,21 @@ pub enum ConditionStatus {
 pub struct Condition {
     /// Name of the condition.
     #[serde(rename = "type")]
+    #[schemars(length(min = 1, max = 64))]
     pub type_: String,
     /// Whether it holds.
     pub status: ConditionStatus,
     /// One word for programs that says why.
+    #[schemars(length(min = 1, max = 64))]
     pub reason: String,
     /// The reason in words for people.
+    #[schemars(length(max = 1024))]
     pub message: String,
     /// When the status last changed.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(max = 64), extend("format" = "date-time"))]
     pub last_transition_time: Timestamp,
     /// The generation of the object that this was said of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = schema::LARGEST_EXACT))]
     pub observed_generation: Option<i64>,
 }

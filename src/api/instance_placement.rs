@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, DatastoreSelector, Quantity};
+use super::{Condition, DatastoreSelector, Quantity, rules, schema};
 
 /// The datastore that a VM instance needs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -16,15 +16,35 @@ use super::{Condition, DatastoreSelector, Quantity};
     namespaced,
     status = "InstancePlacementStatus",
     shortname = "iplace",
-    category = "berth"
+    category = "berth",
+    doc = "Asks for a datastore for one VM instance, and says which one it got.",
+    validation = rules::revision_never_goes_back(),
+    validation = rules::decided_once(),
+    validation = rules::spec_immutable_once_placed(),
+    printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name": "Datastore", "type": "string", "jsonPath": ".status.datastore.name"}"#,
+    printcolumn = r#"{"name": "Type", "type": "string", "jsonPath": ".status.datastore.type"}"#,
+    printcolumn = r#"{"name": "Reason", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "Class", "type": "string", "jsonPath": ".status.decision.placementClass.name", "priority": 1}"#,
+    printcolumn = r#"{"name": "VCenter", "type": "string", "jsonPath": ".status.datastore.vCenter.name", "priority": 1}"#,
+    printcolumn = r#"{"name": "Eligible", "type": "integer", "jsonPath": ".status.decision.eligible", "priority": 1}"#,
+    printcolumn = r#"{"name": "Message", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = rules::something_to_place(),
+    validation = rules::whole_mib_where_only_vvol("image", "virtualSize"),
+    validation = rules::whole_mib_where_only_vvol("rootDisk", "size")
+)]
 pub struct InstancePlacementSpec {
     /// Name of the `PlacementClass`. The default class when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), pattern(schema::OBJECT_NAME))]
     pub placement_class_name: Option<String>,
     /// Name of the `VCenter`. When absent, the class's; else the only one that this namespace may use.
     #[serde(default, rename = "vCenterName", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), pattern(schema::OBJECT_NAME))]
     pub vcenter_name: Option<String>,
     /// The image that the root disk is made from. Optional when the root disk's size is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +57,7 @@ pub struct InstancePlacementSpec {
     pub datastores: Option<DatastoreSelector>,
     /// Raise it above `status.revision` to ask for a new decision. A lower number means nothing.
     #[serde(default)]
+    #[schemars(range(min = 0, max = schema::LARGEST_EXACT))]
     pub revision: i64,
     /// While true, nothing is decided. What is decided already stays.
     #[serde(default)]
@@ -48,6 +69,7 @@ pub struct InstancePlacementSpec {
 #[serde(rename_all = "camelCase")]
 pub struct ImageSpec {
     /// The image's own virtual disk size, exact to the byte: the disk is created at this size.
+    #[x_kube(validation = rules::positive_size())]
     pub virtual_size: Quantity,
 }
 
@@ -56,24 +78,32 @@ pub struct ImageSpec {
 #[serde(rename_all = "camelCase")]
 pub struct RootDiskSpec {
     /// Size after growing. At least the image's.
+    #[x_kube(validation = rules::positive_size())]
     pub size: Quantity,
 }
 
 /// What Berth says of a placement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = {"observedGeneration": -1}))]
+#[x_kube(validation = rules::decision_has_revision())]
 pub struct InstancePlacementStatus {
     /// The generation that this status was written for; -1 until the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1, max = schema::LARGEST_EXACT))]
     pub observed_generation: Option<i64>,
     /// The `spec.revision` that the selected datastore answers. It never goes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = schema::LARGEST_EXACT))]
     pub revision: Option<i64>,
     /// Ready, and Reconciling or Stalled while it is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
     /// Create the VM with this instanceUuid, and Berth can tell that it belongs to this placement.
     #[serde(default, rename = "instanceUUID", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
     pub instance_uuid: Option<String>,
     /// The selected datastore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,15 +124,20 @@ pub struct InstancePlacementStatus {
 #[serde(rename_all = "camelCase")]
 pub struct SelectedDatastore {
     /// Name at the time of the decision.
+    #[schemars(length(max = 253))]
     pub name: String,
     /// Managed object reference, such as datastore-42.
+    #[schemars(length(max = 128))]
     pub mo_ref: String,
     /// Type in vSphere's spelling, such as VMFS or VVOL.
     #[serde(rename = "type")]
+    #[schemars(length(max = 32))]
     pub type_: String,
     /// Where it is mounted, such as `ds:///vmfs/volumes/vvol:1a2b/`.
+    #[schemars(length(max = 1024))]
     pub url: String,
     /// Name of its datacenter.
+    #[schemars(length(max = 253))]
     pub datacenter: String,
     /// The vCenter that it is in.
     #[serde(rename = "vCenter")]
@@ -114,9 +149,11 @@ pub struct SelectedDatastore {
 #[serde(rename_all = "camelCase")]
 pub struct VCenterReference {
     /// Name of the `VCenter` object.
+    #[schemars(length(max = 253))]
     pub name: String,
     /// The vCenter's own identity.
     #[serde(rename = "instanceUUID")]
+    #[schemars(length(max = 64))]
     pub instance_uuid: String,
 }
 
@@ -125,6 +162,7 @@ pub struct VCenterReference {
 #[serde(rename_all = "camelCase")]
 pub struct ImageStatus {
     /// Its own virtual disk size.
+    #[schemars(range(min = 1, max = schema::LARGEST_INT64))]
     pub virtual_size_bytes: i64,
     /// Where that size comes from.
     pub source: ImageSource,
@@ -142,8 +180,10 @@ pub enum ImageSource {
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
     /// Everything that the instance may come to use.
+    #[schemars(range(min = 0, max = schema::LARGEST_INT64))]
     pub bytes: i64,
     /// The part of it that is written when the instance is created.
+    #[schemars(range(min = 0, max = schema::LARGEST_INT64))]
     pub immediate_bytes: i64,
     /// How far the instance has come to use it.
     pub state: ClaimState,
@@ -170,16 +210,20 @@ pub struct Decision {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<InventoryReference>,
     /// How many datastores were looked at.
-    #[serde(default)]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
     pub evaluated: i32,
     /// How many of them are eligible.
-    #[serde(default)]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
     pub eligible: i32,
     /// How many datastores each reason excluded; a datastore counts under each of its reasons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub rejections: Vec<Rejection>,
     /// The selected datastore and the next best ones; when none is eligible, those nearest to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub candidates: Vec<Candidate>,
 }
 
@@ -195,10 +239,13 @@ pub enum DecisionSource {
 #[serde(rename_all = "camelCase")]
 pub struct ClassReference {
     /// Its name.
+    #[schemars(length(max = 253))]
     pub name: String,
     /// Its uid.
+    #[schemars(length(max = 64))]
     pub uid: String,
     /// Its generation.
+    #[schemars(range(min = 0, max = schema::LARGEST_EXACT))]
     pub generation: i64,
 }
 
@@ -207,9 +254,10 @@ pub struct ClassReference {
 #[serde(rename_all = "camelCase")]
 pub struct InventoryReference {
     /// Hash of its content.
+    #[schemars(length(max = 64))]
     pub version: String,
     /// When the vCenter last confirmed it.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(max = 64), extend("format" = "date-time"))]
     pub time: Timestamp,
 }
 
@@ -218,8 +266,10 @@ pub struct InventoryReference {
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
     /// The reason.
+    #[schemars(length(max = 64))]
     pub reason: String,
     /// How many datastores it excluded.
+    #[schemars(range(min = 0, max = 2_147_483_647))]
     pub count: i32,
 }
 
@@ -228,19 +278,25 @@ pub struct Rejection {
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
     /// Its name.
+    #[schemars(length(max = 253))]
     pub name: String,
     /// Its managed object reference.
+    #[schemars(length(max = 128))]
     pub mo_ref: String,
     /// Its type in vSphere's spelling.
     #[serde(rename = "type")]
+    #[schemars(length(max = 32))]
     pub type_: String,
     /// Whether every rule holds.
     pub eligible: bool,
     /// Its place among the eligible ones; 1 is the selected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_147_483_647))]
     pub rank: Option<i32>,
     /// Every rule that it fails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub reasons: Vec<CandidateReason>,
 }
 
@@ -249,7 +305,9 @@ pub struct Candidate {
 #[serde(rename_all = "camelCase")]
 pub struct CandidateReason {
     /// The rule.
+    #[schemars(length(max = 64))]
     pub code: String,
     /// With its numbers.
+    #[schemars(length(max = 256))]
     pub message: String,
 }

@@ -5,6 +5,8 @@ mod instance_placement;
 mod placement_class;
 mod quantity;
 mod reason;
+mod rules;
+mod schema;
 mod selector;
 mod vcenter;
 
@@ -17,6 +19,7 @@ pub use instance_placement::{
 pub use placement_class::{CapacitySpec, PlacementClass, PlacementClassSpec, VvolSpec};
 pub use quantity::Quantity;
 pub use reason::{PlacementReason, RejectionCode, VCenterReason};
+pub use schema::{CrdFile, crd_files, crds, crds_yaml};
 pub use selector::DatastoreSelector;
 pub use vcenter::{
     AllowedNamespaces, DatastoreTypeCount, NamespacesFrom, VCenter, VCenterSpec, VCenterStatus,

@@ -141,7 +141,7 @@ fn content_hash(instance_uuid: &str, datastores: &[Datastore]) -> String {
             text(number.map(|n| n.to_string()).as_deref());
         }
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().take(8).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -190,9 +190,9 @@ mod tests {
             |d| d.uncommitted = None,
         ];
         for change in changes {
-            let mut changed = datastore("datastore-1");
-            change(&mut changed);
-            assert_ne!(base, Inventory::new("vc", vec![changed]));
+            let mut other = datastore("datastore-1");
+            change(&mut other);
+            assert_ne!(base, Inventory::new("vc", vec![other]));
         }
         assert_ne!(base, Inventory::new("other", vec![datastore("datastore-1")]));
     }

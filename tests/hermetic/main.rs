@@ -1,0 +1,12 @@
+//! Tests that need nothing but this machine's processor: no network, no servers.
+
+// Helpers of tests may fail loudly too; clippy's own exception covers only the test functions.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../support/cel_cases.rs"]
+mod cel_cases;
+
+mod cel;
+mod crd_files;
+mod schema;
+mod wire;
