@@ -5,14 +5,19 @@
 
 #[path = "../support/cel_cases.rs"]
 mod cel_cases;
+#[allow(dead_code, unused_imports, reason = "shared with the demo; each user needs a part")]
+#[path = "../support/stack/mod.rs"]
+mod stack;
 
 mod cel;
+mod servers;
 
-/// The API server is the one that `KUBECONFIG` names.
+use stack::Stack;
+
 #[tokio::test]
 async fn the_api_server_accepts_and_refuses_what_it_should() {
-    rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap();
-    let client = kube::Client::try_default().await.unwrap();
+    let stack = Stack::shared().await.unwrap();
+    let client = stack.client().await.unwrap();
     let cases = cel::every_case_holds(&client).await.unwrap();
     println!("{cases} cases");
 }

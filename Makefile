@@ -1,0 +1,65 @@
+# Berth's commands. Each prints its stages with their times and says which tool is missing.
+#
+# BERTH_STRICT=1 makes a missing tool a failure; otherwise its part is skipped and named in the last line.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help check test demo devstack expected-tests rust go skipped
+
+export CARGO_TERM_PROGRESS_WHEN ?= never
+STRICT := $(filter-out 0,$(BERTH_STRICT))
+SKIPPED := target/skipped
+GO := $(shell command -v go)
+
+# $(call stage,NAME,COMMAND)
+define stage
+	@echo "== $(1)"; begin=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - begin)) s"
+endef
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+# Nothing can be done without these.
+rust:
+	@missing=; for tool in cargo rustc cc git; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	[ -z "$$missing" ] || { echo "missing:$$missing (needed: Rust by rustup, a C compiler, git)" >&2; exit 1; }
+
+# Without Go there are no real servers.
+go:
+	@[ -n "$(GO)" ] || { echo "missing: go (needed to build etcd, kube-apiserver and the vCenter simulator)" >&2; exit 1; }
+
+check: rust ## format, lints and the tests that need no server
+	@mkdir -p $(dir $(SKIPPED)); : > $(SKIPPED)
+	$(call stage,format,cargo fmt --check)
+	$(call stage,lints,cargo clippy --all-targets --all-features -- -D warnings)
+	$(call stage,hermetic tests,cargo test --features devstack --lib --bins --test hermetic)
+	$(call stage,doc tests,cargo test --features devstack --doc)
+
+devstack: rust go ## build etcd, kube-apiserver, kubectl and the vCenter simulator
+	$(call stage,development stack,tests/devstack/build.sh)
+
+test: check ## every test; real servers included
+ifneq ($(GO),)
+	@$(MAKE) --no-print-directory devstack
+	$(call stage,simulator tests,(cd tests/devstack/go/vcsim && go vet . && go test -count=1 .))
+	$(call stage,tests with real servers,cargo test --features devstack --test devstack)
+else ifneq ($(STRICT),)
+	@$(MAKE) --no-print-directory go
+else
+	@echo "devstack (go)" >> $(SKIPPED)
+endif
+	$(call stage,expected tests,tests/list.sh | diff tests/expected-tests.txt - || { echo "the tests are not those of tests/expected-tests.txt; if that is meant: make expected-tests" >&2; exit 1; })
+	@$(MAKE) --no-print-directory skipped
+
+# Tests that skip themselves append a line to the same file; in strict mode they fail instead.
+skipped:
+	@if [ -s $(SKIPPED) ]; then echo "SKIPPED $$(wc -l < $(SKIPPED)): $$(paste -sd, $(SKIPPED))"; fi
+
+expected-tests: rust ## write the list of tests that make test compares with
+	$(call stage,expected tests,tests/list.sh > target/expected-tests.txt && mv target/expected-tests.txt tests/expected-tests.txt)
+
+demo: rust go ## show the main job on real servers; KEEP=1 leaves them running, DEMO_CONTEXT=name uses a cluster of yours
+	@$(MAKE) --no-print-directory devstack
+	$(call stage,berth and the demo,cargo build --features devstack --bin berth --example demo)
+	@cargo run --quiet --features devstack --example demo
