@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::http;
 use super::process::{Server, Watchdog, free_port};
 use super::programs::program;
-use super::tls::{Authority, random_token};
+use super::tls::{Authority, random_token, signing_keys};
 
 const READY: Duration = Duration::from_secs(90);
 /// A free port may be taken before the server gets it.
@@ -114,8 +114,7 @@ fn api_server(
         Ok(path)
     };
     let identity = ca.issue("kube-apiserver")?;
-    // The server reads the public half from the private key's file.
-    let signing = write("service-account.key", &ca.issue("service-account")?.key)?;
+    let (signing_key, public_key) = signing_keys()?;
     let mut command = Command::new(program("kube", "kube-apiserver")?);
     command
         .args(["--etcd-servers", etcd, "--bind-address", "127.0.0.1", "--secure-port", &port.to_string()])
@@ -128,9 +127,9 @@ fn api_server(
         .arg(write("kube-apiserver.key", &identity.key)?)
         .args(["--service-account-issuer", "https://kubernetes.default.svc"])
         .arg("--service-account-key-file")
-        .arg(&signing)
+        .arg(write("service-account.pub", &public_key)?)
         .arg("--service-account-signing-key-file")
-        .arg(&signing)
+        .arg(write("service-account.key", &signing_key)?)
         .arg("--token-auth-file")
         .arg(write("tokens.csv", &format!("{token},admin,admin,system:masters\n"))?)
         .args(["--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.0.0.0/24"])

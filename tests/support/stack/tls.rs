@@ -49,6 +49,12 @@ impl Authority {
     }
 }
 
+/// A private and a public key, PEM, for signing tokens.
+pub(super) fn signing_keys() -> anyhow::Result<(String, String)> {
+    let key = KeyPair::generate()?;
+    Ok((key.serialize_pem(), key.public_key_pem()))
+}
+
 /// A secret that nobody can guess, from the same source as the keys.
 pub(super) fn random_token() -> anyhow::Result<String> {
     let digest = Sha256::digest(KeyPair::generate()?.serialize_der());
