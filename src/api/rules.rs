@@ -7,9 +7,6 @@
 
 use kube::core::{Message, Reason, Rule};
 
-/// Sizes above this are typing errors; below it, no sum that Berth writes can overflow.
-const LARGEST_SIZE: &str = "1Ei";
-
 fn refusing(rule: impl Into<String>, message: &str) -> Rule {
     Rule::new(rule).message(message).reason(Reason::FieldValueInvalid)
 }
@@ -106,22 +103,16 @@ pub(super) fn whole_mib_where_only_vvol(parent: &str, field: &str) -> Rule {
 /// The size of a disk.
 pub(super) fn positive_size() -> Rule {
     refusing(
-        format!(
-            "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0')) && \
-             !quantity(string(self)).isGreaterThan(quantity('{LARGEST_SIZE}'))"
-        ),
-        "must be a size greater than 0 and not above 1Ei, such as 40Gi or 21474836480",
+        "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",
+        "must be a size greater than 0, such as 40Gi or 21474836480",
     )
 }
 
 /// An amount that may be nothing.
 pub(super) fn size_or_zero() -> Rule {
     refusing(
-        format!(
-            "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0')) && \
-             !quantity(string(self)).isGreaterThan(quantity('{LARGEST_SIZE}'))"
-        ),
-        "must be a size from 0 to 1Ei, such as 50Gi",
+        "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",
+        "must be a size of 0 or more, such as 50Gi",
     )
 }
 

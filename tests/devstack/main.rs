@@ -10,9 +10,51 @@ mod cel_cases;
 mod stack;
 
 mod cel;
+mod main_job;
+mod scenarios;
 mod servers;
 
-use stack::Stack;
+use std::path::Path;
+
+use stack::{Controller, Stack};
+
+/// The binary under test.
+fn berth() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_berth"))
+}
+
+/// Berth's own successful requests for one placement: `update` of its status, or `get`.
+fn requests(stack: &Stack, verb: &str, name: &str) -> anyhow::Result<usize> {
+    let events = stack.audit_events()?;
+    let own = events.iter().filter(|event| {
+        event.user.username == "system:serviceaccount:berth-system:berth"
+            && event.verb == verb
+            && event.object_ref.resource == "instanceplacements"
+            && event.object_ref.name == name
+            && event.response_status.code == 200
+    });
+    Ok(own.count())
+}
+
+/// Berth's own successful status writes of one resource.
+fn status_writes(stack: &Stack, resource: &str) -> anyhow::Result<usize> {
+    let events = stack.audit_events()?;
+    let own = events.iter().filter(|event| {
+        event.user.username == "system:serviceaccount:berth-system:berth"
+            && event.verb == "update"
+            && event.object_ref.resource == resource
+            && event.object_ref.subresource == "status"
+            && event.response_status.code == 200
+    });
+    Ok(own.count())
+}
+
+/// The end of a controller's log.
+fn tail(controller: &Controller) -> String {
+    let log = controller.log().unwrap_or_default();
+    let lines: Vec<_> = log.lines().filter(|line| !line.contains("TRACE")).collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}
 
 #[tokio::test]
 async fn the_api_server_accepts_and_refuses_what_it_should() {

@@ -1,0 +1,209 @@
+//! The main job under load and through the ends of a process, on real servers.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::stack::{Controller, Stack, Vcenter, VcenterOptions, repository, wait_for};
+
+const GIB: u64 = 1 << 30;
+
+fn datastores(names: &[&str], free: u64) -> Vec<Value> {
+    names.iter().map(|name| json!({"name": name, "capacity": 1000 * GIB, "free": free})).collect()
+}
+
+/// A vCenter with these datastores, one default class, and a controller that is ready.
+fn begin(stack: &Stack, datastores: &[Value]) -> (Vcenter, Controller) {
+    let inventory = json!({"datacenters": [{"name": "DC0", "datastores": datastores}]});
+    let options = VcenterOptions { inventory, ..VcenterOptions::default() };
+    let vcenter = stack.start_vcenter("vc-east", options).unwrap();
+    stack.register_vcenter(&vcenter).unwrap();
+    let class = json!({
+        "apiVersion": "berth.dev/v1alpha1", "kind": "PlacementClass",
+        "metadata": {"name": "standard", "annotations": {"berth.dev/is-default-class": "true"}},
+        "spec": {"vCenterName": "vc-east"},
+    });
+    stack.apply_yaml(&class.to_string()).unwrap();
+    let mut controller = stack.start_controller(super::berth(), &[]).unwrap();
+    controller.wait_ready().unwrap();
+    (vcenter, controller)
+}
+
+fn placement(namespace: &str, name: &str, spec: &Value) -> String {
+    json!({
+        "apiVersion": "berth.dev/v1alpha1", "kind": "InstancePlacement",
+        "metadata": {"name": name, "namespace": namespace}, "spec": spec,
+    })
+    .to_string()
+}
+
+/// So many placements of 10 GiB in one go.
+fn apply_many(stack: &Stack, namespace: &str, count: usize) {
+    let spec = json!({"image": {"virtualSize": "10Gi"}});
+    let all: Vec<_> = (0..count).map(|n| placement(namespace, &format!("p{n:04}"), &spec)).collect();
+    stack.kubectl(&["create", "--filename", "-"], Some(&all.join("\n---\n"))).unwrap();
+}
+
+/// How many placements have each reason, and how many each datastore has.
+fn survey(
+    stack: &Stack,
+    namespace: &str,
+) -> anyhow::Result<(BTreeMap<String, usize>, BTreeMap<String, usize>)> {
+    let list = stack.get_json(&["instanceplacements", "--namespace", namespace])?;
+    let (mut reasons, mut placed) = (BTreeMap::new(), BTreeMap::new());
+    for item in list["items"].as_array().unwrap() {
+        let conditions = item["status"]["conditions"].as_array();
+        let ready = conditions.and_then(|c| c.iter().find(|c| c["type"] == "Ready"));
+        let reason = ready.and_then(|ready| ready["reason"].as_str()).unwrap_or("nothing");
+        *reasons.entry(reason.to_owned()).or_insert(0) += 1;
+        if let Some(name) = item["status"]["datastore"]["name"].as_str() {
+            *placed.entry(name.to_owned()).or_insert(0) += 1;
+        }
+    }
+    Ok((reasons, placed))
+}
+
+/// Waits until so many are placed and the rest has been told why not.
+fn settled(stack: &Stack, namespace: &str, placed: usize, refused: usize) -> BTreeMap<String, usize> {
+    wait_for(&format!("{placed} placed and {refused} refused"), || {
+        let (reasons, datastores) = survey(stack, namespace)?;
+        let count = |reason: &str| reasons.get(reason).copied().unwrap_or(0);
+        let done = count("Placed") == placed && count("NoEligibleDatastore") == refused;
+        anyhow::ensure!(done, "{reasons:?}");
+        Ok(Some(datastores))
+    })
+    .unwrap()
+}
+
+#[test]
+fn sixty_at_once_for_forty_places_oversell_nothing_with_one_write_each() {
+    let stack = Stack::shared_blocking().unwrap();
+    let names = ["a", "b", "c", "d", "e"];
+    let (vcenter, mut controller) = begin(&stack, &datastores(&names, 85 * GIB));
+    let namespace = stack.fresh_namespace("herd").unwrap();
+    wait_for("the inventory", || {
+        let vcenter = stack.get_json(&["vcenter", "vc-east"])?;
+        Ok((vcenter["status"]["datastoreCount"] == 5).then_some(()))
+    })
+    .unwrap();
+    apply_many(&stack, &namespace, 60);
+    let placed = settled(&stack, &namespace, 40, 20);
+    assert!(names.iter().all(|name| placed.get(*name) == Some(&8)), "{placed:?}");
+    for n in 0..60 {
+        let name = format!("p{n:04}");
+        assert_eq!(super::requests(&stack, "update", &name).unwrap(), 1, "{name}");
+        assert_eq!(super::requests(&stack, "get", &name).unwrap(), 0, "{name}");
+    }
+    for name in names {
+        vcenter.set_datastore(name, json!({"freeSpace": 185 * GIB})).unwrap();
+    }
+    let placed = settled(&stack, &namespace, 60, 0);
+    assert!(placed.values().all(|count| *count <= 18), "{placed:?}");
+    assert!(controller.terminate().unwrap().success());
+}
+
+#[test]
+fn a_restart_writes_nothing_and_sigterm_ends_well_and_logs_out() {
+    let stack = Stack::shared_blocking().unwrap();
+    let (vcenter, mut controller) = begin(&stack, &datastores(&["a", "b"], 55 * GIB));
+    let namespace = stack.fresh_namespace("restart").unwrap();
+    apply_many(&stack, &namespace, 12);
+    let bad = json!({"image": {"virtualSize": "10Gi"}, "rootDisk": {"size": "1Gi"}});
+    stack.apply_yaml(&placement(&namespace, "bad", &bad)).unwrap();
+    settled(&stack, &namespace, 10, 2);
+    assert_eq!(vcenter.sessions().unwrap().len(), 1);
+    assert!(controller.terminate().unwrap().success());
+    assert!(vcenter.sessions().unwrap().is_empty(), "the session is still there");
+
+    let writes = |resource: &str| super::status_writes(&stack, resource).unwrap();
+    let before = (writes("instanceplacements"), writes("vcenters"));
+    let mut controller = stack.start_controller(super::berth(), &[]).unwrap();
+    controller.wait_ready().unwrap();
+    // A new placement is decided after everything that was found at the start.
+    let hopeless = json!({"image": {"virtualSize": "10Gi"}, "datastores": {"types": ["NFS"]}});
+    stack.apply_yaml(&placement(&namespace, "new", &hopeless)).unwrap();
+    settled(&stack, &namespace, 10, 3);
+    let after = (writes("instanceplacements"), writes("vcenters"));
+    assert_eq!((after.0 - before.0, after.1 - before.1), (1, 0), "only the new one is written");
+    assert!(controller.terminate().unwrap().success());
+}
+
+#[test]
+fn claims_are_rebuilt_before_the_first_decision_after_a_kill() {
+    let stack = Stack::shared_blocking().unwrap();
+    let (_vcenter, mut controller) = begin(&stack, &datastores(&["a"], 35 * GIB));
+    let namespace = stack.fresh_namespace("kill").unwrap();
+    apply_many(&stack, &namespace, 2);
+    settled(&stack, &namespace, 2, 0);
+    controller.kill().unwrap();
+    let spec = json!({"image": {"virtualSize": "10Gi"}});
+    for name in ["third", "fourth"] {
+        stack.apply_yaml(&placement(&namespace, name, &spec)).unwrap();
+    }
+    let mut controller = stack.start_controller(super::berth(), &[]).unwrap();
+    controller.wait_ready().unwrap();
+    settled(&stack, &namespace, 3, 1);
+    assert!(controller.terminate().unwrap().success());
+}
+
+/// Rows of the size vectors that an API server accepts, against one VVOL and one VMFS datastore.
+#[test]
+fn size_vectors_hold_end_to_end() {
+    #[derive(serde::Deserialize)]
+    struct Vectors {
+        vectors: Vec<serde_json::Map<String, Value>>,
+    }
+    let text = std::fs::read_to_string(repository().join("tests/vectors/vvol-sizes.yaml")).unwrap();
+    let Vectors { vectors } = serde_saphyr::from_str(&text).unwrap();
+    let stack = Stack::shared_blocking().unwrap();
+    let mut vvol = datastores(&["vvol"], 1000 * GIB);
+    vvol[0]["type"] = json!("VVOL");
+    let vmfs = datastores(&["vmfs"], 900 * GIB);
+    let (_vcenter, mut controller) = begin(&stack, &[vvol, vmfs].concat());
+    let minimum = json!({
+        "apiVersion": "berth.dev/v1alpha1", "kind": "PlacementClass", "metadata": {"name": "four-mib"},
+        "spec": {"vCenterName": "vc-east", "vvol": {"minimumDiskSize": "4Mi"}},
+    });
+    stack.apply_yaml(&minimum.to_string()).unwrap();
+    let namespace = stack.fresh_namespace("sizes").unwrap();
+    let small =
+        |row: &&serde_json::Map<String, Value>| row["bytes"].as_u64().is_some_and(|b| b > 0 && b < 12 * GIB);
+    let rows: Vec<_> = vectors.iter().filter(small).collect();
+    assert!(rows.len() >= 12, "{}", rows.len());
+    let name = |n: usize| format!("row-{n:02}");
+    for (n, row) in rows.iter().enumerate() {
+        let class = if row["minimumBytes"] == 1_048_576 { "standard" } else { "four-mib" };
+        let spec = json!({"placementClassName": class, "image": {"virtualSize": row["bytes"].to_string()}});
+        stack.apply_yaml(&placement(&namespace, &name(n), &spec)).unwrap();
+    }
+    settled(&stack, &namespace, rows.len(), 0);
+    for (n, row) in rows.iter().enumerate() {
+        let object = stack.get_json(&["--namespace", &namespace, "instanceplacement", &name(n)]).unwrap();
+        let expected = if row["eligible"] == true { "vvol" } else { "vmfs" };
+        assert_eq!(object["status"]["datastore"]["name"], expected, "{row:?}");
+        let message = object["status"]["conditions"][0]["message"].as_str().unwrap();
+        if row["eligible"] == false {
+            assert!(message.contains(row["reason"].as_str().unwrap()), "{row:?}: {message}");
+            assert!(
+                message.contains(&format!("next whole size {} B", row["nextBytes"])),
+                "{row:?}: {message}"
+            );
+        }
+    }
+    assert!(controller.terminate().unwrap().success());
+}
+
+/// Prints the memory that the closing figures name; asserts only that all are placed.
+#[test]
+fn two_thousand_placements_are_placed() {
+    let stack = Stack::shared_blocking().unwrap();
+    let (_vcenter, mut controller) = begin(&stack, &datastores(&["a", "b", "c", "d", "e"], 1000 * GIB));
+    let idle = controller.memory().unwrap();
+    let namespace = stack.fresh_namespace("many").unwrap();
+    let spec = json!({"image": {"virtualSize": "1Gi"}});
+    let all: Vec<_> = (0..2000).map(|n| placement(&namespace, &format!("p{n:04}"), &spec)).collect();
+    stack.kubectl(&["create", "--filename", "-"], Some(&all.join("\n---\n"))).unwrap();
+    settled(&stack, &namespace, 2000, 0);
+    println!("memory idle {idle:?}, with 2,000 placements {:?}", controller.memory().unwrap());
+    assert!(controller.terminate().unwrap().success());
+}
