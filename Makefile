@@ -37,7 +37,7 @@ check: rust ## format, lints and the tests that need no server
 	$(call stage,doc tests,cargo test --features devstack --doc)
 
 devstack: rust go ## build etcd, kube-apiserver, kubectl and the vCenter simulator
-	$(call stage,development stack,tests/devstack/build.sh)
+	$(call stage,development stack,tests/devstack/build.sh > /dev/null)
 
 test: check ## every test; real servers included
 ifneq ($(GO),)

@@ -5,7 +5,8 @@
 # files, so that an edit of the simulator does not rebuild Kubernetes. Such a folder
 # appears by a rename, complete or not at all; deleting it is always safe.
 #
-# stdout: KUBE=<dir>, ETCD=<dir>, VCSIM=<dir>; stderr: progress.
+# usage: build.sh [--quiet] [kube] [etcd] [vcsim]
+# stdout: KUBE=<dir>, ETCD=<dir>, VCSIM=<dir>; stderr: progress, with --quiet only of what is really built.
 # Exit status: 2 when Go is missing or too old.
 set -euo pipefail
 
@@ -77,6 +78,11 @@ trap 'if [ -n "$work" ]; then rm -rf -- "$work"; fi' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+quiet=
+if [ "${1:-}" = --quiet ]; then
+    quiet=yes
+    shift
+fi
 # The arguments choose modules; none means all.
 if [ $# -eq 0 ]; then set -- kube etcd vcsim; fi
 for module in "$@"; do
@@ -94,7 +100,7 @@ result=()
 for module in "$@"; do
     dir=$cache/$module-$(module_key "$module")
     if [ -d "$dir" ]; then
-        say "$module is up to date"
+        [ -n "$quiet" ] || say "$module is up to date"
     else
         if [ -z "$checked" ]; then
             require_go

@@ -34,10 +34,15 @@ impl Kubectl {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
-        if let (Some(mut pipe), Some(text)) = (child.stdin.take(), stdin) {
-            pipe.write_all(text.as_bytes())?;
-        }
-        let output = child.wait_with_output()?;
+        // Written beside the reading: kubectl answers while it reads, and both pipes are small.
+        let pipe = child.stdin.take();
+        let output = std::thread::scope(|scope| {
+            if let (Some(mut pipe), Some(text)) = (pipe, stdin) {
+                // When kubectl stops reading, its own message says why.
+                scope.spawn(move || drop(pipe.write_all(text.as_bytes())));
+            }
+            child.wait_with_output()
+        })?;
         let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "kubectl {}: {}", args.join(" "), errors.trim());
         Ok(String::from_utf8(output.stdout)?)

@@ -12,18 +12,19 @@
 mod audit;
 mod cluster;
 mod controller;
+mod environment;
 mod http;
 mod kubectl;
 mod process;
 mod programs;
-mod stack;
+mod shared;
 mod tls;
 mod vcenter;
 mod wait;
 
 pub use audit::AuditEvent;
 pub use controller::Controller;
+pub use environment::{Stack, repository};
 pub use process::Memory;
-pub use stack::{Stack, repository};
 pub use vcenter::{Logins, Session, Vcenter, VcenterOptions};
 pub use wait::wait_for;

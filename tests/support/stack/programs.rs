@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 
-use super::stack::repository;
+use super::environment::repository;
 
 /// A program of one of the stack's modules (`kube`, `etcd`, `vcsim`).
 ///
@@ -13,8 +13,11 @@ use super::stack::repository;
 /// When it cannot be built; the script has said why on stderr.
 pub(super) fn program(module: &str, name: &str) -> anyhow::Result<PathBuf> {
     let script = repository().join("tests/devstack/build.sh");
-    let output =
-        Command::new(&script).arg(module).stderr(Stdio::inherit()).output().context("cannot run build.sh")?;
+    let output = Command::new(&script)
+        .args(["--quiet", module])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run build.sh")?;
     ensure!(output.status.success(), "build.sh {module}: {}", output.status);
     let text = String::from_utf8(output.stdout)?;
     let (_, folder) = text.trim().split_once('=').with_context(|| format!("build.sh answered {text:?}"))?;

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use serde_json::Value;
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::audit::{self, AuditEvent};
 use super::cluster::Cluster;
@@ -19,11 +18,7 @@ use super::tls::Authority;
 use super::vcenter::{Vcenter, VcenterOptions};
 
 /// Berth's own namespace.
-const NAMESPACE: &str = "berth-system";
-
-/// The one stack of a test binary, or why it did not start. Whoever holds the lock has the cluster for
-/// itself: kinds are cluster-wide and there is one controller per cluster, so scenarios take turns.
-static SHARED: Mutex<Option<Result<Stack, String>>> = Mutex::const_new(None);
+pub(super) const NAMESPACE: &str = "berth-system";
 
 /// The folder that holds `Cargo.toml`.
 #[must_use]
@@ -33,7 +28,7 @@ pub fn repository() -> &'static Path {
 
 /// A cluster and the folder of everything that runs for it. Dropping it stops and removes all.
 pub struct Stack {
-    cluster: Option<Cluster>,
+    pub(super) cluster: Option<Cluster>,
     /// The `cluster` entry of a kubeconfig.
     entry: Value,
     kubectl: Kubectl,
@@ -42,7 +37,8 @@ pub struct Stack {
     folder: PathBuf,
     namespaces: AtomicU32,
     started: AtomicU32,
-    audit_start: AtomicU64,
+    /// Where in the audit log the present test begins.
+    pub(super) audit_start: AtomicU64,
     // Last: it removes the folder.
     watchdog: Arc<Watchdog>,
 }
@@ -130,57 +126,9 @@ impl Stack {
     }
 
     /// Berth's CRDs as kubectl names them.
-    fn crds(&self) -> anyhow::Result<Vec<String>> {
+    pub(super) fn crds(&self) -> anyhow::Result<Vec<String>> {
         let names = self.kubectl(&["get", "crds", "--output=name"], None)?;
         Ok(names.lines().filter(|name| name.ends_with(".berth.dev")).map(str::to_owned).collect())
-    }
-
-    /// The stack of this test binary, emptied, for this caller alone until the guard is dropped. The first
-    /// caller starts it. It ends with the process.
-    ///
-    /// # Errors
-    /// When it did not start or cannot be emptied.
-    pub async fn shared() -> anyhow::Result<MappedMutexGuard<'static, Self>> {
-        Self::take(SHARED.lock().await)
-    }
-
-    /// [`Stack::shared`] for tests without a runtime.
-    ///
-    /// # Errors
-    /// As [`Stack::shared`].
-    pub fn shared_blocking() -> anyhow::Result<MappedMutexGuard<'static, Self>> {
-        Self::take(SHARED.blocking_lock())
-    }
-
-    fn take(
-        mut slot: MutexGuard<'static, Option<Result<Self, String>>>,
-    ) -> anyhow::Result<MappedMutexGuard<'static, Self>> {
-        let slot_value = slot.get_or_insert_with(|| Self::start().map_err(|error| format!("{error:#}")));
-        if let Err(error) = slot_value {
-            return Err(anyhow!("{error}"));
-        }
-        let stack = MutexGuard::try_map(slot, |slot| slot.as_mut().and_then(|result| result.as_mut().ok()));
-        let stack = stack.map_err(|_| anyhow!("the stack is gone"))?;
-        stack.reset()?;
-        Ok(stack)
-    }
-
-    /// Deletes every object of Berth and what it keeps in its namespace, and forgets the audit events so
-    /// far. Namespaces stay: without a controller manager none finishes deleting, so tests use new ones.
-    ///
-    /// # Errors
-    /// When the API server refuses.
-    pub fn reset(&self) -> anyhow::Result<()> {
-        let kinds: Vec<_> =
-            self.crds()?.iter().filter_map(|crd| Some(crd.split_once('/')?.1.to_owned())).collect();
-        let kinds = kinds.iter().map(String::as_str).chain(["events"]).collect::<Vec<_>>().join(",");
-        self.kubectl(&["delete", &kinds, "--all", "--all-namespaces", "--wait=false"], None)?;
-        let own = "configmaps,secrets,leases.coordination.k8s.io";
-        self.kubectl(&["delete", own, "--all", "--wait=false", "--namespace", NAMESPACE], None)?;
-        if let Some(cluster) = &self.cluster {
-            self.audit_start.store(fs::metadata(&cluster.audit_log)?.len(), Ordering::Relaxed);
-        }
-        Ok(())
     }
 
     /// Runs kubectl as the cluster's administrator and answers with its stdout.
