@@ -15,6 +15,8 @@ mod rank;
 mod request;
 mod rules;
 mod selector;
+#[cfg(test)]
+mod tests;
 mod text;
 mod vvol;
 
