@@ -2,3 +2,5 @@
 
 pub mod api;
 pub mod placement;
+#[cfg(test)]
+mod purity;

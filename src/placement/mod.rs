@@ -1,4 +1,13 @@
 //! THE DECISION: which datastore a placement gets, and why not the others. Pure: no I/O, no clock.
+//!
+//! What users wrote is parsed once: a placement into an [`Ask`], a class into [`ClassRules`], each with its
+//! [`Selector`] and exact [`Bytes`]. [`Request::compile`] makes one value of them. [`decide`] then measures
+//! every datastore of an [`Inventory`] against it (`rules` lists the rules, `capacity` and `vvol` have the
+//! arithmetic), with the room that the [`Ledger`] keeps for others; `rank` puts the eligible ones in order and
+//! `explain` says why. [`explain()`] says it of every datastore.
+//!
+//! Promising room is the caller's: whoever accepts a decision adds [`Selected::claim`] to the ledger before
+//! the next one, and so no interleaving oversells a volume.
 #![deny(clippy::arithmetic_side_effects)]
 
 mod ask;
