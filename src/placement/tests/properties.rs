@@ -139,7 +139,9 @@ fn compile(w: &World) -> (Request, Ledger) {
         })
         .collect();
     let mut ledger = Ledger::default();
-    claims.iter().for_each(|kept| ledger.add(&kept.backing, &kept.claim));
+    for kept in &claims {
+        ledger.add(&kept.backing, &kept.claim);
+    }
     let own = w.own.map(|n| claims[n].clone());
     (Request::compile(&asked, &class, &parsed(&w.limits), own), ledger)
 }
