@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 const CORE: [(&str, &[&str], &[&str]); 5] = [
     ("api", &["jiff", "k8s_openapi", "kube", "schemars", "serde", "serde_json"], &["api"]),
     ("placement", &["regex", "sha2", "thiserror"], &["api", "placement"]),
-    ("resolve", &["k8s_openapi", "thiserror"], &["api", "placement", "resolve"]),
-    ("status", &["jiff", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),
+    ("resolve", &["jiff"], &["api", "placement", "resolve"]),
+    ("status", &["jiff", "serde", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),
     (
         "scheduler",
-        &["jiff", "serde", "serde_json", "sha2", "thiserror", "uuid"],
+        &["jiff", "serde", "serde_json"],
         &["api", "placement", "resolve", "scheduler", "status"],
     ),
 ];

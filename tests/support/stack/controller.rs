@@ -12,7 +12,7 @@ use super::process::{Memory, Server, Watchdog, free_port};
 
 /// Shutdown has 5 s by design; the rest is for a busy machine.
 const SHUTDOWN: Duration = Duration::from_secs(30);
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// The controller's process. Dropping it kills it.
 pub struct Controller {

@@ -16,14 +16,14 @@ mod http;
 mod kubectl;
 mod process;
 mod programs;
-mod stack;
 mod tls;
 mod vcenter;
 mod wait;
+mod whole;
 
 pub use audit::AuditEvent;
 pub use controller::Controller;
 pub use process::Memory;
-pub use stack::{Stack, repository};
 pub use vcenter::{Logins, Session, Vcenter, VcenterOptions};
 pub use wait::wait_for;
+pub use whole::{Stack, repository};

@@ -219,7 +219,7 @@ mod tests {
         let mut sleep = Command::new("sleep");
         let server = Server::start("sleep", sleep.arg("600"), files.join("log"), None, &watchdog).unwrap();
         fs::write(folder.join("pid"), format!("{}\n", server.pid())).unwrap();
-        std::thread::sleep(Duration::from_secs(600));
+        std::thread::sleep(Duration::from_mins(10));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 
-use super::stack::repository;
+use super::whole::repository;
 
 /// A program of one of the stack's modules (`kube`, `etcd`, `vcsim`).
 ///

@@ -58,5 +58,5 @@ pub(super) fn signing_keys() -> anyhow::Result<(String, String)> {
 /// A secret that nobody can guess, from the same source as the keys.
 pub(super) fn random_token() -> anyhow::Result<String> {
     let digest = Sha256::digest(KeyPair::generate()?.serialize_der());
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}")))
 }

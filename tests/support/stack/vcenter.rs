@@ -16,7 +16,7 @@ use super::process::{Server, Watchdog};
 use super::programs::program;
 use super::tls::{Authority, Identity};
 
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// What a simulated vCenter is like.
 pub struct VcenterOptions {

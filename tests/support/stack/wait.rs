@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 /// How long a condition may take before a test gives up; generous, because machines are busy.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Asks until `ask` answers with a value, for up to 60 seconds.
 ///
