@@ -12,11 +12,7 @@ const CORE: [(&str, &[&str], &[&str]); 5] = [
     ("placement", &["regex", "sha2", "thiserror"], &["api", "placement"]),
     ("resolve", &["jiff"], &["api", "placement", "resolve"]),
     ("status", &["jiff", "serde", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),
-    (
-        "scheduler",
-        &["jiff", "serde", "serde_json"],
-        &["api", "placement", "resolve", "scheduler", "status"],
-    ),
+    ("scheduler", &["jiff", "serde", "serde_json"], &["api", "placement", "resolve", "scheduler", "status"]),
 ];
 
 /// Parts of the standard library that are values and containers with an order.
