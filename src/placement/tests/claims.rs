@@ -59,6 +59,32 @@ fn the_emptiest_datastore_is_that_without_claims_and_after_the_space_factor() {
     assert_eq!(order(&ledger), ["b", "c", "a", "0-vsan"]);
 }
 
+/// As in Cinder: what fits exactly fits. One byte more, of any of the figures, does not.
+#[test]
+fn the_last_byte_can_be_used() {
+    let fits = |image: u64, root: u64, free: u64, percent: u32, kept: u64| {
+        let volume =
+            Datastore { capacity: Some(1001), free: Some(free), ..datastore("datastore-1", "a", "VMFS") };
+        let mut ledger = Ledger::default();
+        ledger.add(&Backing(volume.url.clone()), &claim(kept, kept));
+        let class = ClassRules { headroom_percent: percent, ..ClassRules::default() };
+        let asked = ask(Some(&image.to_string()), Some(&root.to_string()));
+        let request = Request::compile(&asked, &class, &Selector::default(), None);
+        decide(&request, &inventory(vec![volume]), &ledger).rejections
+    };
+    let (free, limit) = (RejectionCode::InsufficientFreeSpace, RejectionCode::OversubscriptionLimit);
+    // 10 % of 1001 bytes are 101: headroom is rounded up.
+    assert_eq!(fits(500, 500, 601, 10, 0), []);
+    assert_eq!(fits(501, 501, 601, 10, 0), [(free, 1)]);
+    assert_eq!(fits(500, 500, 600, 10, 0), [(free, 1)]);
+    assert_eq!(fits(500, 500, 601, 11, 0), [(free, 1)]);
+    assert_eq!(fits(400, 400, 601, 10, 100), []);
+    assert_eq!(fits(400, 400, 601, 10, 101), [(free, 1)]);
+    // Growth is held to the capacity, without headroom.
+    assert_eq!(fits(1, 501, 601, 10, 100), []);
+    assert_eq!(fits(1, 502, 601, 10, 100), [(limit, 1)]);
+}
+
 /// Thin disks that still grow are promised room: their sum stops where the capacity ends.
 #[test]
 fn thin_placements_are_admitted_until_the_capacity_is_promised() {
