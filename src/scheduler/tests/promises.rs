@@ -11,7 +11,7 @@ use super::world::{Fate, GIB, World, datastore, key};
 use crate::placement::Ledger;
 
 /// Something that happens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Happening {
     Create(u8, u64),
     Delete(u8),
