@@ -16,13 +16,13 @@ fn inventory() -> VcenterOptions {
 }
 
 /// The summary of one datastore as XML.
-fn summary(stack: &Stack, vcenter: &Vcenter, moref: &str) -> String {
+fn summary(stack: &Stack, vcenter: &Vcenter, session: &str, moref: &str) -> String {
     let body = format!(
         r#"<RetrieveProperties xmlns="urn:vim25"><_this type="PropertyCollector">propertyCollector</_this>
         <specSet><propSet><type>Datastore</type><pathSet>summary</pathSet></propSet>
         <objectSet><obj type="Datastore">{moref}</obj></objectSet></specSet></RetrieveProperties>"#
     );
-    let (status, text) = vcenter.soap(stack.ca_pem(), &body).unwrap();
+    let (status, text) = vcenter.soap(stack.ca_pem(), Some(session), &body).unwrap();
     assert!(status == 200 || text.contains("ManagedObjectNotFound"), "{status} {text}");
     text
 }
@@ -32,7 +32,7 @@ fn login(stack: &Stack, vcenter: &Vcenter, password: &str) -> u16 {
     let body = format!(
         r#"<Login xmlns="urn:vim25"><_this type="SessionManager">SessionManager</_this><userName>{user}</userName><password>{password}</password></Login>"#
     );
-    vcenter.soap(stack.ca_pem(), &body).unwrap().0
+    vcenter.soap(stack.ca_pem(), None, &body).unwrap().0
 }
 
 #[test]
@@ -90,10 +90,10 @@ fn a_reset_leaves_nothing_behind() {
 fn the_vcenter_answers_over_tls_to_those_who_trust_its_authority() {
     let stack = Stack::shared_blocking().unwrap();
     let vcenter = stack.start_vcenter("tls", inventory()).unwrap();
-    let (status, text) = vcenter.soap(stack.ca_pem(), SERVICE_CONTENT).unwrap();
+    let (status, text) = vcenter.soap(stack.ca_pem(), None, SERVICE_CONTENT).unwrap();
     assert_eq!(status, 200);
     assert!(text.contains(&vcenter.options().instance_uuid), "{text}");
-    let error = vcenter.soap(stack.unrelated_ca_pem(), SERVICE_CONTENT).unwrap_err();
+    let error = vcenter.soap(stack.unrelated_ca_pem(), None, SERVICE_CONTENT).unwrap_err();
     assert!(format!("{error:#}").contains("certificate"), "{error:#}");
     assert_eq!(vcenter.thumbprint().len(), 32 * 3 - 1);
 }
@@ -102,19 +102,22 @@ fn the_vcenter_answers_over_tls_to_those_who_trust_its_authority() {
 fn changes_of_datastores_are_visible() {
     let stack = Stack::shared_blocking().unwrap();
     let vcenter = stack.start_vcenter("changes", inventory()).unwrap();
+    assert_eq!(login(&stack, &vcenter, &vcenter.options().password), 200);
+    let sessions = vcenter.sessions().unwrap();
+    let session = &sessions[0].key;
     let moref = vcenter.moref("vmfs-1").unwrap();
-    assert!(summary(&stack, &vcenter, moref).contains("<freeSpace>1000</freeSpace>"));
+    assert!(summary(&stack, &vcenter, session, moref).contains("<freeSpace>1000</freeSpace>"));
     vcenter.set_datastore("vmfs-1", json!({"freeSpace": 12345, "maintenanceMode": "inMaintenance"})).unwrap();
-    let changed = summary(&stack, &vcenter, moref);
+    let changed = summary(&stack, &vcenter, session, moref);
     assert!(changed.contains("<freeSpace>12345</freeSpace>"), "{changed}");
     assert!(changed.contains("<maintenanceMode>inMaintenance</maintenanceMode>"), "{changed}");
-    let vvol = summary(&stack, &vcenter, vcenter.moref("vvol-1").unwrap());
+    let vvol = summary(&stack, &vcenter, session, vcenter.moref("vvol-1").unwrap());
     assert!(vvol.contains("<url>ds:///vmfs/volumes/vvol:1a2b/</url>"), "{vvol}");
-    let bare = summary(&stack, &vcenter, vcenter.moref("bare").unwrap());
+    let bare = summary(&stack, &vcenter, session, vcenter.moref("bare").unwrap());
     assert!(!bare.contains("maintenanceMode"), "absent is absent: {bare}");
     vcenter.create_datastore(json!({"name": "late", "type": "vsan"})).unwrap();
     vcenter.delete_datastore("vmfs-1").unwrap();
-    assert!(!summary(&stack, &vcenter, moref).contains("freeSpace"));
+    assert!(!summary(&stack, &vcenter, session, moref).contains("freeSpace"));
 }
 
 #[test]
@@ -124,11 +127,11 @@ fn a_killed_vcenter_comes_back_as_the_same_one() {
     let url = vcenter.server_url().to_owned();
     let moref = vcenter.moref("vvol-1").unwrap().to_owned();
     vcenter.kill().unwrap();
-    assert!(vcenter.soap(stack.ca_pem(), SERVICE_CONTENT).is_err());
+    assert!(vcenter.soap(stack.ca_pem(), None, SERVICE_CONTENT).is_err());
     vcenter.restart().unwrap();
     assert_eq!(vcenter.server_url(), url);
     assert_eq!(vcenter.moref("vvol-1").unwrap(), moref);
-    let (_, text) = vcenter.soap(stack.ca_pem(), SERVICE_CONTENT).unwrap();
+    let (_, text) = vcenter.soap(stack.ca_pem(), None, SERVICE_CONTENT).unwrap();
     assert!(text.contains(&vcenter.options().instance_uuid));
 }
 

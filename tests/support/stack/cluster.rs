@@ -57,8 +57,15 @@ impl Cluster {
         let log = files.join("kube-apiserver.log");
         let mut api_server = Server::start("kube-apiserver", &mut command, log, None, watchdog)?;
         let url = format!("https://127.0.0.1:{port}");
+        let bearer = format!("Bearer {token}");
         api_server.wait_ready(READY, || {
-            let answer = http::request("GET", &format!("{url}/readyz"), Some(ca.pem()), Some(&token), None)?;
+            let answer = http::request(
+                "GET",
+                &format!("{url}/readyz"),
+                Some(ca.pem()),
+                Some(("authorization", &bearer)),
+                None,
+            )?;
             Ok((answer.status == 200).then_some(()))
         })?;
         let entry = json!({

@@ -15,7 +15,7 @@ pub(super) fn request(
     method: &str,
     url: &str,
     ca_pem: Option<&str>,
-    bearer: Option<&str>,
+    header: Option<(&str, &str)>,
     body: Option<String>,
 ) -> anyhow::Result<Answer> {
     let send = async {
@@ -24,8 +24,8 @@ pub(super) fn request(
             client = client.tls_certs_only([reqwest::Certificate::from_pem(pem.as_bytes())?]);
         }
         let mut request = client.build()?.request(method.parse()?, url);
-        if let Some(token) = bearer {
-            request = request.bearer_auth(token);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         if let Some(body) = body {
             request = request.body(body);

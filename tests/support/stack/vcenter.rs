@@ -262,15 +262,17 @@ impl Vcenter {
         self.read("logins")
     }
 
-    /// Sends a SOAP body to `/sdk` without a session; answers with status and text.
+    /// Sends a SOAP body to `/sdk`, with the key of a session or without one; answers with status and text.
     ///
     /// # Errors
     /// When there is no answer, for example because `ca_pem` did not sign the certificate.
-    pub fn soap(&self, ca_pem: &str, body: &str) -> anyhow::Result<(u16, String)> {
+    pub fn soap(&self, ca_pem: &str, session: Option<&str>, body: &str) -> anyhow::Result<(u16, String)> {
         let envelope = format!(
             r#"<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body>{body}</Body></Envelope>"#
         );
-        let answer = http::request("POST", &self.ready.url, Some(ca_pem), None, Some(envelope))?;
+        let cookie = session.map(|key| format!("vmware_soap_session={key}"));
+        let cookie = cookie.as_ref().map(|cookie| ("cookie", cookie.as_str()));
+        let answer = http::request("POST", &self.ready.url, Some(ca_pem), cookie, Some(envelope))?;
         Ok((answer.status, answer.body))
     }
 
