@@ -35,6 +35,8 @@
 pub mod api;
 pub mod controller;
 pub mod placement;
+#[cfg(test)]
+mod purity;
 pub mod resolve;
 pub mod scheduler;
 pub mod status;

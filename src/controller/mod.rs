@@ -223,9 +223,9 @@ mod tests {
     fn idle() -> (Loop, mpsc::Receiver<Input>) {
         let (shell, told) = shell(|_, _| status(503, "starting"));
         let executor = Executor::new(&shell, channel::Sender::new(0));
-        let metrics = Arc::clone(&shell.metrics);
-        let scheduler = Scheduler::default();
-        (Loop { scheduler, executor, metrics, started: Instant::now(), wake: None }, told)
+        let (metrics, readiness) = (Arc::clone(&shell.metrics), Arc::clone(&shell.readiness));
+        let (scheduler, started) = (Scheduler::default(), Instant::now());
+        (Loop { scheduler, executor, metrics, readiness, deciding: false, started, wake: None }, told)
     }
 
     #[tokio::test(start_paused = true)]

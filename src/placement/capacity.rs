@@ -9,18 +9,19 @@ use super::request::Request;
 
 /// vSAN reports raw space, and its default policy keeps two copies of every byte.
 const VSAN_SPACE_PERCENT: u32 = 200;
-/// Every promised byte has a place: the limit on what is promised, as a percentage of the capacity, is
-/// 100, so that the sum is compared with the capacity itself.
-const PERCENT: u128 = 100;
+/// What a byte costs everywhere else.
+const PLAIN_SPACE_PERCENT: u32 = 100;
+const PERCENT: u64 = 100;
 
 /// Everything that the space rules and the rank need to know of one datastore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
     /// What a byte costs on this type, in percent.
     factor: u32,
-    capacity: u128,
+    /// At most `i64::MAX`, as in vCenter's own type.
+    capacity: u64,
     /// At most the capacity: vCenter does report more.
-    free: u128,
+    free: u64,
     headroom: u128,
     /// None when vCenter did not return it; it then counts as 0.
     uncommitted: Option<u64>,
@@ -48,11 +49,12 @@ impl Room {
         else {
             return Err(NoRoom::Unknown);
         };
-        let capacity = u128::from(capacity.min(Bytes::MAX.get()));
+        let capacity = capacity.min(Bytes::MAX.get());
+        let vsan = kind.eq_ignore_ascii_case("vsan");
         Ok(Self {
-            factor: if kind.eq_ignore_ascii_case("vsan") { VSAN_SPACE_PERCENT } else { 100 },
+            factor: if vsan { VSAN_SPACE_PERCENT } else { PLAIN_SPACE_PERCENT },
             capacity,
-            free: u128::from(free).min(capacity),
+            free: free.min(capacity),
             headroom: percent_of(capacity, request.headroom_percent).max(u128::from(request.headroom)),
             uncommitted: datastore.uncommitted,
             kept,
@@ -66,10 +68,10 @@ impl Room {
         self.usable().is_none_or(|usable| usable < self.cost(self.needed_now))
     }
 
-    /// `OversubscriptionLimit`: what is used, promised and asked is more than the capacity, as in SAP's
-    /// forks of Nova and Cinder.
+    /// `OversubscriptionLimit`: what is used, promised and asked is more than 100 % of the capacity, as in
+    /// SAP's forks of Nova and Cinder.
     pub(super) fn is_oversubscribed(&self) -> bool {
-        self.promised() > self.capacity
+        self.promised() > u128::from(self.capacity)
     }
 
     /// What a placement here is promised.
@@ -82,17 +84,20 @@ impl Room {
 
     /// How many bytes of disks can still be written here, rounded down: `MostFree` ranks by it.
     pub(super) fn writable(&self) -> u128 {
-        let hundredfold = self.usable().unwrap_or(0).saturating_mul(PERCENT);
-        hundredfold.checked_div(u128::from(self.factor)).unwrap_or(0)
+        let usable = self.usable().unwrap_or(0);
+        if self.factor == PLAIN_SPACE_PERCENT {
+            return usable;
+        }
+        usable.saturating_mul(u128::from(PERCENT)).checked_div(u128::from(self.factor)).unwrap_or(0)
     }
 
     /// Free bytes without headroom and claims. None when these are more than is free.
     fn usable(&self) -> Option<u128> {
-        self.free.checked_sub(self.headroom.saturating_add(self.kept.immediate))
+        u128::from(self.free).checked_sub(self.headroom.saturating_add(self.kept.immediate))
     }
 
     fn used(&self) -> u128 {
-        self.capacity.saturating_sub(self.free)
+        u128::from(self.capacity.saturating_sub(self.free))
     }
 
     fn promised(&self) -> u128 {
@@ -103,7 +108,7 @@ impl Room {
     }
 
     fn cost(&self, size: Bytes) -> u128 {
-        percent_of(u128::from(size.get()), self.factor)
+        percent_of(size.get(), self.factor)
     }
 
     /// `needs 100.0 GiB, has 73.2 GiB: 120.0 free - 12.0 headroom - 34.8 claimed`.
@@ -116,7 +121,7 @@ impl Room {
             figure(need),
             self.say_factor(unit, self.needed_now),
             figure(has),
-            figure(self.free),
+            figure(u128::from(self.free)),
             figure(self.headroom),
             figure(self.kept.immediate),
         )
@@ -124,7 +129,8 @@ impl Room {
 
     /// `would promise 1100.0 GiB of 1024.0 GiB: 500.0 used + 300.0 uncommitted + ...`.
     pub(super) fn say_oversubscribed(&self) -> String {
-        let unit = telling_unit(self.capacity, self.promised());
+        let capacity = u128::from(self.capacity);
+        let unit = telling_unit(capacity, self.promised());
         let figure = |bytes| unit.figure(bytes);
         let uncommitted = self.uncommitted.map_or_else(
             || "0 uncommitted (not reported)".to_owned(),
@@ -133,7 +139,7 @@ impl Room {
         format!(
             "would promise {} {unit} of {} {unit}: {} used + {uncommitted} + {} claimed + {} requested{}",
             figure(self.promised()),
-            figure(self.capacity),
+            figure(capacity),
             figure(self.used()),
             figure(self.kept.bytes),
             figure(self.cost(self.requested)),
@@ -142,7 +148,7 @@ impl Room {
     }
 
     fn say_factor(&self, unit: Unit, size: Bytes) -> String {
-        if self.factor == 100 {
+        if self.factor == PLAIN_SPACE_PERCENT {
             return String::new();
         }
         format!(" ({} x {} %)", unit.figure(u128::from(size.get())), self.factor)
@@ -155,7 +161,12 @@ fn telling_unit(a: u128, b: u128) -> Unit {
     if unit.figure(a) == unit.figure(b) { Unit::B } else { unit }
 }
 
-/// Rounded up.
-fn percent_of(bytes: u128, percent: u32) -> u128 {
-    bytes.saturating_mul(u128::from(percent)).div_ceil(PERCENT)
+/// `bytes` x `percent` / 100, rounded up. Hundreds and the rest apart, so that it takes divisions of 64 bits
+/// only: those of 128 bits were most of the time of a decision.
+fn percent_of(bytes: u64, percent: u32) -> u128 {
+    if percent == PLAIN_SPACE_PERCENT {
+        return u128::from(bytes);
+    }
+    let rest = u128::from((bytes % PERCENT).saturating_mul(u64::from(percent)).div_ceil(PERCENT));
+    u128::from(bytes / PERCENT).saturating_mul(u128::from(percent)).saturating_add(rest)
 }

@@ -199,9 +199,9 @@ mod tests {
             |d| d.uncommitted = None,
         ];
         for change in changes {
-            let mut altered = datastore("datastore-1");
-            change(&mut altered);
-            assert_ne!(base, Inventory::new("vc", vec![altered]));
+            let mut other = datastore("datastore-1");
+            change(&mut other);
+            assert_ne!(base, Inventory::new("vc", vec![other]));
         }
         assert_ne!(base, Inventory::new("other", vec![datastore("datastore-1")]));
     }

@@ -1,4 +1,13 @@
 //! THE DECISION: which datastore a placement gets, and why not the others. Pure: no I/O, no clock.
+//!
+//! What users wrote is parsed once: a placement into an [`Ask`], a class into [`ClassRules`], each with its
+//! [`Selector`] and exact [`Bytes`]. [`Request::compile`] makes one value of them. [`decide`] then measures
+//! every datastore of an [`Inventory`] against it (`rules` lists the rules, `capacity` and `vvol` have the
+//! arithmetic), with the room that the [`Ledger`] keeps for others; `rank` puts the eligible ones in order and
+//! `explain` says why. [`explain()`] says it of every datastore.
+//!
+//! Promising room is the caller's: whoever accepts a decision adds [`Selected::claim`] to the ledger before
+//! the next one, and so no interleaving oversells a volume.
 #![deny(clippy::arithmetic_side_effects)]
 
 mod ask;
@@ -15,6 +24,8 @@ mod rank;
 mod request;
 mod rules;
 mod selector;
+#[cfg(test)]
+mod tests;
 mod text;
 mod vvol;
 
@@ -91,7 +102,8 @@ pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Deci
     let mut tally = Tally::default();
     let mut eligible = First::of(ELIGIBLE_SHOWN);
     let mut refused = First::of(REFUSED_SHOWN);
-    for (case, codes) in cases(request, inventory, ledger) {
+    for case in cases(request, inventory, ledger) {
+        let codes = case.codes();
         tally.count(codes);
         match case.room {
             Ok(room) if codes.is_empty() => {
@@ -128,7 +140,8 @@ pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Deci
 pub fn explain(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Vec<Verdict> {
     let mut eligible = Vec::new();
     let mut refused = Vec::new();
-    for (case, codes) in cases(request, inventory, ledger) {
+    for case in cases(request, inventory, ledger) {
+        let codes = case.codes();
         match case.room {
             Ok(room) if codes.is_empty() => {
                 eligible.push((Standing::new(room.writable(), case.datastore), case));
@@ -142,19 +155,16 @@ pub fn explain(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Vec
     ranked(eligible.iter().map(|(_, case)| case)).chain(refused).collect()
 }
 
-/// Every datastore that exists for Berth, with the codes of the rules that it fails.
+/// Every datastore that exists for Berth, ready to be measured.
 fn cases<'a>(
     request: &'a Request,
     inventory: &'a Inventory,
     ledger: &'a Ledger,
-) -> impl Iterator<Item = (Case<'a>, CodeSet)> {
+) -> impl Iterator<Item = Case<'a>> {
     let vvol = vvol::refusals(request);
     inventory.datastores().iter().filter(|datastore| request.limits.admits(datastore)).map(move |datastore| {
         let kept = kept(request, inventory, ledger, datastore);
-        let room = Room::of(request, datastore, kept);
-        let case = Case { request, datastore, room, vvol };
-        let codes = case.codes();
-        (case, codes)
+        Case { request, datastore, room: Room::of(request, datastore, kept), vvol }
     })
 }
 

@@ -4,13 +4,13 @@
 //! `n u m k M G T P E`, `Ki Mi Gi Ti Pi Ei`, or `e`/`E` with a whole exponent. Unlike there, nothing is
 //! rounded up or capped: a size that is not exact is an error.
 
-/// Quantities are at most this long, as the API's schema says.
-pub const MAX_LENGTH: usize = 32;
+/// Bytes of the longest quantity, as in the API's schema.
+const MAX_LENGTH: usize = 32;
 
 /// Why a text is no size. Reads after the quoted text: `"1 Gi" is not a quantity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum QuantityError {
-    /// It does not follow the grammar, or is longer than [`MAX_LENGTH`].
+    /// It does not follow the grammar, or is longer than 32 characters, as the API's schema says.
     #[error("is not a quantity; write whole bytes or a number with a unit, such as 21474836480 or 20Gi")]
     NotAQuantity,
     /// It has a fraction of a byte.

@@ -5,7 +5,7 @@ use super::codes::CodeSet;
 use super::inventory::Datastore;
 use super::pattern::Pattern;
 use super::request::Request;
-use super::selector::lists;
+use super::selector::{lists, shown};
 use super::{text, vvol};
 use crate::api::RejectionCode;
 
@@ -120,7 +120,7 @@ fn say_type(case: &Case) -> String {
     if case.request.types.is_empty() {
         return format!("type {kind}: class and placement allow no type in common");
     }
-    format!("type {kind} is not one of {}", text::words(&case.request.types.join(", ")))
+    format!("type {kind} is not one of {}", text::words(&shown(&case.request.types)))
 }
 
 /// As in Nova and Cinder: it must be true, so that an absent value fails too.

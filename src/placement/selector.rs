@@ -79,3 +79,13 @@ fn parse_type(text: &str) -> Result<String, FieldError> {
 pub(super) fn lists(types: &[String], kind: &str) -> bool {
     types.iter().any(|t| t.eq_ignore_ascii_case(kind))
 }
+
+/// The types that vSphere knows, in its own spelling.
+const SPELLED: [&str; 7] = ["VMFS", "NFS", "NFS41", "vsan", "vsanD", "VVOL", "PMEM"];
+
+/// A list of types in lower case, as it is shown to people.
+pub(super) fn shown(types: &[String]) -> String {
+    let spelled =
+        |kind: &String| SPELLED.into_iter().find(|s| s.eq_ignore_ascii_case(kind)).map(str::to_owned);
+    types.iter().map(|kind| spelled(kind).unwrap_or_else(|| kind.clone())).collect::<Vec<_>>().join(", ")
+}

@@ -308,3 +308,17 @@ pub enum Input {
     /// Stop taking work.
     Shutdown,
 }
+
+impl Input {
+    /// It tells of placements, or of writes, alone: the many inputs that no connection depends on.
+    pub(super) fn is_of_placement(&self) -> bool {
+        matches!(
+            self,
+            Self::PlacementSeen(_)
+                | Self::PlacementGone { .. }
+                | Self::PlacementRead { .. }
+                | Self::WriteDone { .. }
+                | Self::WriteFailed { .. }
+        )
+    }
+}

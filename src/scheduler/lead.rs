@@ -78,7 +78,7 @@ impl Scheduler {
         self.term.journal_version = Some(resource_version);
         match self.term.phase {
             Phase::Claiming => {
-                self.term.phase = Phase::Listing;
+                self.term.phase = Phase::Listing { after: self.list };
                 actions.push(Action::ListPlacements);
             }
             Phase::Running => {
@@ -92,14 +92,16 @@ impl Scheduler {
                     self.outbox.push(Job::Intent(key));
                 }
             }
-            Phase::Idle | Phase::Waiting { .. } | Phase::Reading | Phase::Listing => {}
+            Phase::Idle | Phase::Waiting { .. } | Phase::Reading | Phase::Listing { .. } => {}
         }
     }
 
     /// The list of this term is complete: what was found in the journal is void, done, or completed now.
     pub(super) fn run_term(&mut self, now: Now) {
-        if self.term.phase != Phase::Listing {
-            return;
+        // A list that had begun before the term was claimed may lack what the last leader wrote.
+        match self.term.phase {
+            Phase::Listing { after } if self.list > after => {}
+            _ => return,
         }
         let found: Vec<Key> = self.term.open().map(|(key, _)| key.clone()).collect();
         for key in found {

@@ -70,6 +70,8 @@ pub struct Scheduler {
     term: Term,
     outbox: Outbox,
     next_attempt: u64,
+    /// Something has happened that connections, or what is said of them, may depend on.
+    vcenters_due: bool,
     shutting_down: bool,
     wake_at: Option<Duration>,
 }
@@ -83,6 +85,7 @@ impl Scheduler {
 
     /// Takes one input at a time and appends what is to be done about it.
     pub fn step(&mut self, now: Now, input: Input, actions: &mut Vec<Action>) {
+        self.vcenters_due |= !input.is_of_placement();
         match input {
             Input::ListStarted(kind) => self.list_started(kind),
             Input::Synced(kind) => self.synced(kind, now, actions),
@@ -131,7 +134,9 @@ impl Scheduler {
             return;
         }
         self.resume_term(now, actions);
-        self.tend_connections(now, actions);
+        if std::mem::take(&mut self.vcenters_due) {
+            self.tend_connections(now, actions);
+        }
         while let Some(key) = self.rows.pop_timer(now.monotonic) {
             self.rows.enqueue(&key, now.monotonic);
             if !self.term.can_promise() {

@@ -34,8 +34,8 @@ pub(super) enum Phase {
     Reading,
     /// The higher number is being written.
     Claiming,
-    /// All placements are being listed.
-    Listing,
+    /// All placements are being listed, by a list that comes after the one of this number.
+    Listing { after: u64 },
     /// It decides.
     Running,
 }

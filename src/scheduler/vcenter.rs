@@ -56,6 +56,14 @@ struct Identity {
     secret_version: String,
 }
 
+impl Identity {
+    fn is(&self, setup: &Setup, secret_version: &str) -> bool {
+        self.endpoint == setup.endpoint
+            && self.secret == setup.secret
+            && self.secret_version == secret_version
+    }
+}
+
 /// A connection that is logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Up {
@@ -199,7 +207,7 @@ impl VCenter {
         actions: &mut Vec<Action>,
     ) {
         let setup = match &self.setup {
-            Ok(setup) => setup.clone(),
+            Ok(setup) => setup,
             Err(message) => {
                 self.failure = Some((VCenterReason::InvalidSpec, message.clone()));
                 self.confirmed = None;
@@ -219,16 +227,19 @@ impl VCenter {
                 return;
             }
         };
+        let latest = match (&self.trying, &self.up) {
+            (Some((_, identity)), _) => Some(identity),
+            (None, up) => up.as_ref().map(|up| &up.identity),
+        };
+        if latest.is_some_and(|identity| identity.is(setup, &secret.resource_version)) {
+            return;
+        }
         let identity = Identity {
-            endpoint: setup.endpoint,
-            secret: setup.secret,
+            endpoint: setup.endpoint.clone(),
+            secret: setup.secret.clone(),
             secret_version: secret.resource_version.clone(),
         };
         let wanted = Some(&identity);
-        let trying = self.trying.as_ref().map(|(_, identity)| identity);
-        if trying == wanted || (trying.is_none() && self.up.as_ref().map(|up| &up.identity) == wanted) {
-            return;
-        }
         if self.last_tried.as_ref() != wanted {
             if self.last_tried.is_none() {
                 self.remember_refusal(&identity, now);

@@ -116,6 +116,7 @@ impl Scheduler {
                 }
             }
             Target::VCenter(name) => {
+                self.vcenters_due = true;
                 if let Some(vcenter) = self.vcenters.get_mut(name) {
                     vcenter.written();
                 }
@@ -166,6 +167,7 @@ impl Scheduler {
                 }
             }
             Target::VCenter(name) => {
+                self.vcenters_due = true;
                 if let Some(vcenter) = self.vcenters.get_mut(name) {
                     vcenter.write_failed(now);
                 }

@@ -2,6 +2,7 @@
 
 mod herd;
 mod life;
+mod promises;
 mod trouble;
 mod vcenters;
 mod world;

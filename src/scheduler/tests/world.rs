@@ -56,6 +56,8 @@ pub struct World {
     pub decided: Vec<DecisionRecord>,
     pub fates: VecDeque<Fate>,
     pub held: Vec<Action>,
+    /// Writes that a process which is gone had under way: they may still land.
+    pub late: Vec<Action>,
     pub wake_at: Option<Duration>,
     pub stopped: bool,
     /// The answer of the vCenter to a login; `None`: none for now.
@@ -112,6 +114,7 @@ impl World {
             decided: Vec::new(),
             fates: VecDeque::new(),
             held: Vec::new(),
+            late: Vec::new(),
             wake_at: None,
             stopped: false,
             inventory: Some(inventory(datastores)),
@@ -125,7 +128,7 @@ impl World {
     pub fn boot(&mut self) {
         self.scheduler = Scheduler::new(Settings { cluster_identity: "east".into(), ..Settings::default() });
         self.wake_at = None;
-        self.held.clear();
+        self.late.append(&mut self.held);
         for kind in [Kind::Class, Kind::VCenter, Kind::Namespace, Kind::Secret] {
             self.input(Input::ListStarted(kind));
         }
@@ -309,6 +312,16 @@ impl World {
         let mut inputs = VecDeque::new();
         self.put(action, fate, &mut inputs);
         for input in inputs {
+            self.input(input);
+        }
+    }
+
+    /// A write of a process that is gone lands: nobody hears the answer, but everybody sees the object.
+    pub fn land_late(&mut self, n: usize) {
+        let action = self.late.remove(n);
+        let mut inputs = VecDeque::new();
+        self.put(action, Fate::Done, &mut inputs);
+        for input in inputs.into_iter().filter(|input| matches!(input, Input::PlacementSeen(_))) {
             self.input(input);
         }
     }

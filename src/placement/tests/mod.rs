@@ -1,0 +1,80 @@
+//! Tests of the decision through its public door, and what they share.
+#![allow(clippy::arithmetic_side_effects)]
+
+mod claims;
+mod messages;
+mod oracle;
+mod parsing;
+mod properties;
+mod sizes;
+
+use super::*;
+use crate::api;
+
+const GIB: u64 = 1 << 30;
+
+/// A healthy datastore of 1024 GiB, all of it free, with its own url.
+fn datastore(moref: &str, name: &str, kind: &str) -> Datastore {
+    Datastore {
+        moref: MoRef(moref.into()),
+        name: name.into(),
+        datacenter: "DC0".into(),
+        kind: Some(kind.into()),
+        url: format!("ds:///vmfs/volumes/{moref}/"),
+        accessible: Some(true),
+        maintenance_mode: Some("normal".into()),
+        capacity: Some(1024 * GIB),
+        free: Some(1024 * GIB),
+        uncommitted: Some(0),
+    }
+}
+
+fn inventory(datastores: Vec<Datastore>) -> Inventory {
+    Inventory::new("vc-1", datastores)
+}
+
+fn bytes(count: u64) -> Bytes {
+    Bytes::new(count).unwrap()
+}
+
+fn quantity(text: &str) -> api::Quantity {
+    api::Quantity(text.to_owned())
+}
+
+/// The spec of a placement with an image of this size, and a root disk when one is given.
+fn spec(image: Option<&str>, root: Option<&str>) -> api::InstancePlacementSpec {
+    api::InstancePlacementSpec {
+        placement_class_name: None,
+        vcenter_name: None,
+        image: image.map(|size| api::ImageSpec { virtual_size: quantity(size) }),
+        root_disk: root.map(|size| api::RootDiskSpec { size: quantity(size) }),
+        datastores: None,
+        revision: 0,
+        suspend: false,
+    }
+}
+
+fn ask(image: Option<&str>, root: Option<&str>) -> Ask {
+    Ask::parse(&spec(image, root), &mut Patterns::default()).unwrap()
+}
+
+/// A request of a class without conditions.
+fn request(image: Option<&str>, root: Option<&str>) -> Request {
+    Request::compile(&ask(image, root), &ClassRules::default(), &Selector::default(), None)
+}
+
+fn selector(types: &[&str], name: &str, exclude: &str) -> Selector {
+    let spec = api::DatastoreSelector {
+        types: types.iter().map(ToString::to_string).collect(),
+        name_pattern: Some(name.to_owned()),
+        exclude_pattern: Some(exclude.to_owned()),
+    };
+    Selector::parse(&spec, &mut Patterns::default()).unwrap()
+}
+
+/// Codes and messages of the only datastore.
+fn reasons(request: &Request, datastore: Datastore) -> Vec<(RejectionCode, String)> {
+    let verdicts = explain(request, &inventory(vec![datastore]), &Ledger::default());
+    assert_eq!(verdicts.len(), 1);
+    verdicts[0].reasons.clone()
+}

@@ -1,0 +1,147 @@
+//! What users write, and what they are answered.
+
+use super::*;
+use api::PlacementReason::{InvalidSpec, RootDiskSmallerThanImage};
+
+fn invalid(spec: &api::InstancePlacementSpec) -> (api::PlacementReason, String) {
+    let error = Ask::parse(spec, &mut Patterns::default()).unwrap_err();
+    (error.reason, error.message)
+}
+
+fn with_name(pattern: &str) -> api::InstancePlacementSpec {
+    let datastores = api::DatastoreSelector { name_pattern: Some(pattern.into()), ..Default::default() };
+    api::InstancePlacementSpec { datastores: Some(datastores), ..spec(Some("1Gi"), None) }
+}
+
+#[test]
+fn a_spec_without_any_size_says_what_to_set() {
+    let (reason, message) = invalid(&spec(None, None));
+    assert_eq!(reason, InvalidSpec);
+    assert_eq!(message, "spec: no size is given; set image.virtualSize, rootDisk.size or both");
+}
+
+#[test]
+fn an_unusable_size_is_quoted() {
+    for (image, root, expected) in [
+        (
+            Some("1 Gi"),
+            None,
+            "spec.image.virtualSize: \"1 Gi\" is not a quantity; write whole bytes or a number with a unit, such as 21474836480 or 20Gi",
+        ),
+        (Some("1Gi"), Some("0.5"), "spec.rootDisk.size: \"0.5\" is not a whole number of bytes"),
+        (None, Some("-1"), "spec.rootDisk.size: \"-1\" is not positive"),
+        (Some("8Ei"), None, "spec.image.virtualSize: \"8Ei\" exceeds int64 (9223372036854775807)"),
+    ] {
+        assert_eq!(invalid(&spec(image, root)), (InvalidSpec, expected.to_owned()));
+    }
+}
+
+#[test]
+fn a_root_disk_smaller_than_its_image_is_named_with_both_sizes() {
+    let (reason, message) = invalid(&spec(Some("20Gi"), Some("20G")));
+    assert_eq!(reason, RootDiskSmallerThanImage);
+    assert_eq!(
+        message,
+        "spec.rootDisk.size \"20G\" (20000000000 B) is smaller than spec.image.virtualSize \"20Gi\" \
+         (21474836480 B); a disk only grows: set rootDisk.size to 21474836480 or more, or leave it out"
+    );
+    assert!(Ask::parse(&spec(Some("20Gi"), Some("21474836480")), &mut Patterns::default()).is_ok());
+}
+
+#[test]
+fn an_unusable_pattern_is_answered_in_one_bounded_line() {
+    let unclosed = "spec.datastores.namePattern: \"a(\" is not a regular expression: unclosed group";
+    assert_eq!(invalid(&with_name("a(")), (InvalidSpec, unclosed.to_owned()));
+    for pattern in [
+        "a)(b".to_owned(),
+        "a(?x) # b".to_owned(),
+        "(?=a)".to_owned(),
+        "\u{7}(\n\r\u{202e}".to_owned(),
+        "a{1000}{1000}".to_owned(),
+        "(".repeat(200),
+        "x".repeat(257),
+        "é(".repeat(100),
+    ] {
+        let (_, message) = invalid(&with_name(&pattern));
+        assert!(message.len() < 400, "{message}");
+        assert!(!message.chars().any(char::is_control), "{message:?}");
+        assert!(message.starts_with("spec.datastores.namePattern: \""), "{message}");
+    }
+}
+
+#[test]
+fn a_pattern_matches_whole_names() {
+    let mut patterns = Patterns::default();
+    for (pattern, name, expected) in [
+        ("gold-.*", "gold-1", true),
+        ("gold-.*", "my-gold-1", false),
+        ("gold", "gold-1", false),
+        // The first alternative matches less than the whole name, the second all of it.
+        ("a|ab", "ab", true),
+        ("(?i)GOLD", "gold", true),
+        ("(?m)^a$", "a\nb", false),
+        (".*", "gold\n1", false),
+        ("(?x) a b", "ab", true),
+    ] {
+        assert_eq!(patterns.intern(pattern).unwrap().matches(name), expected, "{pattern} {name}");
+    }
+}
+
+#[test]
+fn a_pattern_is_compiled_once_and_forgotten_when_nobody_uses_it() {
+    let mut patterns = Patterns::default();
+    let kept = patterns.intern("kept-.*").unwrap();
+    assert_eq!(kept, patterns.intern("kept-.*").unwrap());
+    assert_eq!(patterns.len(), 1);
+    for n in 0..1_100 {
+        patterns.intern(&format!("name-{n}")).unwrap();
+    }
+    assert!(patterns.len() < 100, "{}", patterns.len());
+    assert!(patterns.intern("kept-.*").unwrap().matches("kept-1"));
+    let held: Vec<_> = (0..3_000).map(|n| patterns.intern(&format!("held-{n}")).unwrap()).collect();
+    assert!(patterns.len() >= held.len(), "what is used stays");
+}
+
+#[test]
+fn empty_conditions_are_none_and_types_have_no_case() {
+    let parsed = selector(&["vvol", "VMFS", "VVOL"], "", "");
+    assert_eq!(parsed.types, ["vmfs", "vvol"]);
+    assert_eq!((&parsed.name, &parsed.exclude), (&None, &None));
+    assert!(parsed.admits(&datastore("datastore-1", "a", "vVol")));
+    assert!(!parsed.admits(&datastore("datastore-1", "a", "PMEM")));
+    let empty = api::DatastoreSelector { types: vec![String::new()], ..Default::default() };
+    let error = Selector::parse(&empty, &mut Patterns::default()).unwrap_err();
+    assert_eq!(error.field, "datastores.types");
+    assert_eq!(error.message, "\"\" is not the name of a datastore type, such as VMFS or VVOL");
+}
+
+#[test]
+fn a_class_is_parsed_with_its_bounds() {
+    let class = |percent, headroom: Option<&str>, minimum: Option<&str>| {
+        let spec = api::PlacementClassSpec {
+            vcenter_name: Some("vc-east".into()),
+            datastores: None,
+            capacity: Some(api::CapacitySpec { headroom_percent: percent, headroom: headroom.map(quantity) }),
+            vvol: Some(api::VvolSpec { minimum_disk_size: minimum.map(quantity) }),
+        };
+        ClassRules::parse(&spec, &mut Patterns::default()).map_err(|e| format!("{}: {}", e.field, e.message))
+    };
+    let parsed = class(Some(10), Some("50Gi"), Some("4Mi")).unwrap();
+    assert_eq!((parsed.headroom_percent, parsed.headroom), (10, 50 * GIB));
+    assert_eq!(parsed.minimum_vvol_disk, bytes(4 * MIB));
+    let plain = class(None, Some("0"), None).unwrap();
+    assert_eq!((plain.headroom_percent, plain.headroom, plain.minimum_vvol_disk), (0, 0, Bytes::ONE_MIB));
+    for (percent, headroom, minimum, expected) in [
+        (Some(101), None, None, "capacity.headroomPercent: 101 is not between 0 and 100"),
+        (Some(-1), None, None, "capacity.headroomPercent: -1 is not between 0 and 100"),
+        (None, Some("-1"), None, "capacity.headroom: \"-1\" is not positive"),
+        (
+            None,
+            None,
+            Some("4M"),
+            "vvol.minimumDiskSize: \"4M\" is not a whole number of MiB; the next one is 4194304",
+        ),
+    ] {
+        assert_eq!(class(percent, headroom, minimum).unwrap_err(), expected);
+    }
+}
