@@ -124,20 +124,20 @@ pub struct InstancePlacementStatus {
 #[serde(rename_all = "camelCase")]
 pub struct SelectedDatastore {
     /// Name at the time of the decision.
-    #[schemars(length(max = 253))]
+    #[schemars(length(max = 256))]
     pub name: String,
     /// Managed object reference, such as datastore-42.
     #[schemars(length(max = 128))]
     pub mo_ref: String,
     /// Type in vSphere's spelling, such as VMFS or VVOL.
     #[serde(rename = "type")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 64))]
     pub type_: String,
     /// Where it is mounted, such as `ds:///vmfs/volumes/vvol:1a2b/`.
     #[schemars(length(max = 1024))]
     pub url: String,
     /// Name of its datacenter.
-    #[schemars(length(max = 253))]
+    #[schemars(length(max = 256))]
     pub datacenter: String,
     /// The vCenter that it is in.
     #[serde(rename = "vCenter")]
@@ -239,7 +239,7 @@ pub enum DecisionSource {
 #[serde(rename_all = "camelCase")]
 pub struct ClassReference {
     /// Its name.
-    #[schemars(length(max = 253))]
+    #[schemars(length(max = 256))]
     pub name: String,
     /// Its uid.
     #[schemars(length(max = 64))]
@@ -278,14 +278,14 @@ pub struct Rejection {
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
     /// Its name.
-    #[schemars(length(max = 253))]
+    #[schemars(length(max = 256))]
     pub name: String,
     /// Its managed object reference.
     #[schemars(length(max = 128))]
     pub mo_ref: String,
     /// Its type in vSphere's spelling.
     #[serde(rename = "type")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 64))]
     pub type_: String,
     /// Whether every rule holds.
     pub eligible: bool,
@@ -295,7 +295,7 @@ pub struct Candidate {
     pub rank: Option<i32>,
     /// Every rule that it fails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub reasons: Vec<CandidateReason>,
 }

@@ -131,7 +131,7 @@ pub struct VCenterStatus {
 pub struct DatastoreTypeCount {
     /// The type in vSphere's spelling.
     #[serde(rename = "type")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 64))]
     pub type_: String,
     /// How many.
     #[schemars(range(min = 0, max = 2_147_483_647))]

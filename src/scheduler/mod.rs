@@ -18,7 +18,6 @@ mod promise;
 mod rows;
 mod term;
 mod vcenter;
-mod vcenter_status;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,15 +8,18 @@ use crate::api::{
     Condition, ConditionStatus, ConditionType, DatastoreTypeCount, VCenterReason, VCenterStatus,
 };
 
-use super::Scheduler;
-use super::action::{Announcement, Subject};
-use super::input::Now;
-use super::outbox::Job;
-use super::vcenter::{Availability, VCenter};
+use super::super::Scheduler;
+use super::super::action::{Announcement, Subject};
+use super::super::input::Now;
+use super::super::outbox::Job;
+use super::{Availability, VCenter};
+
+/// As many types as the status holds; vSphere knows about ten.
+const MOST_TYPES: usize = 32;
 
 impl Scheduler {
     /// Writes the status of this `VCenter` if it would say something else.
-    pub(super) fn say_vcenter(&mut self, name: &str, now: Now) {
+    pub(in crate::scheduler) fn say_vcenter(&mut self, name: &str, now: Now) {
         if !self.term.is_running() {
             return;
         }
@@ -30,7 +33,7 @@ impl Scheduler {
     }
 
     /// What the status of this `VCenter` is to say; nothing while the first try is under way.
-    pub(super) fn vcenter_status(&self, name: &str, now: Now) -> Option<VCenterStatus> {
+    pub(in crate::scheduler) fn vcenter_status(&self, name: &str, now: Now) -> Option<VCenterStatus> {
         let vcenter = self.vcenters.get(name)?;
         let (reason, message) = self.vcenter_reason(name, vcenter, now)?;
         let mut types: BTreeMap<&str, i32> = BTreeMap::new();
@@ -58,6 +61,7 @@ impl Scheduler {
                 .map(|_| types.values().fold(0_i32, |sum, count| sum.saturating_add(*count))),
             datastores: types
                 .into_iter()
+                .take(MOST_TYPES)
                 .map(|(type_, count)| DatastoreTypeCount { type_: type_.to_owned(), count })
                 .collect(),
             allowed_namespace_count: Some(i32::try_from(allowed.count()).unwrap_or(i32::MAX)),
@@ -88,7 +92,11 @@ impl Scheduler {
     }
 
     /// The event that goes with a status that was written.
-    pub(super) fn vcenter_announcement(&self, name: &str, status: &VCenterStatus) -> Option<Announcement> {
+    pub(in crate::scheduler) fn vcenter_announcement(
+        &self,
+        name: &str,
+        status: &VCenterStatus,
+    ) -> Option<Announcement> {
         let vcenter = self.vcenters.get(name)?;
         let ready = |status: &VCenterStatus| {
             status.conditions.iter().find(|c| c.type_ == ConditionType::Ready.as_str()).cloned()
