@@ -164,6 +164,7 @@ impl Connection {
             }
             Report::Inventory { inventory, skipped: _, at: _ } => {
                 metrics.inventory_answered(&self.vcenter);
+                debug!(vcenter = self.vcenter, version = inventory.version(), "the inventory is new");
                 let types = inventory.datastores().iter().map(|d| d.kind.as_deref().unwrap_or("other"));
                 metrics.inventory_datastores(&self.vcenter, types);
                 ConnectionNews::Inventory(inventory)

@@ -4,6 +4,7 @@
 //! The life of a decision: a row is due and gets a turn ([`rows`]); it is [evaluated](evaluate); its room
 //! is kept at once in the ledger, and the promise is journalled with its batch ([`promise`], [`term`]);
 //! then its status is written ([`outbox`]), and the room is that of the status from then on.
+#![deny(clippy::arithmetic_side_effects)]
 
 mod action;
 mod connections;
@@ -182,4 +183,5 @@ impl Scheduler {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::stack::{Stack, Vcenter, VcenterOptions, repository, wait_for};
+use crate::stack::{Controller, Stack, Vcenter, VcenterOptions, repository, wait_for};
 
 /// Objects that a scenario has unless it is `bare`.
 const BASE: &str = include_str!("../scenarios/base/objects.yaml");
@@ -150,9 +150,21 @@ struct Run<'a> {
     stack: &'a Stack,
     vcenter: Vcenter,
     namespace: String,
+    controller: Controller,
 }
 
+/// What the controller's log says of every inventory that differs from the one before.
+const NEW_INVENTORY: &str = "the inventory is new";
+
 impl Run<'_> {
+    /// Makes a change and waits until the controller has seen it: the next step is to meet it.
+    fn change(&self, change: impl FnOnce(&Vcenter) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let seen = || anyhow::Ok(self.controller.log()?.matches(NEW_INVENTORY).count());
+        let before = seen()?;
+        change(&self.vcenter)?;
+        wait_for("the controller to see the change", || Ok((seen()? > before).then_some(())))
+    }
+
     fn step(&mut self, step: Step) -> anyhow::Result<()> {
         match step {
             Step::Apply(object) => self.apply(object),
@@ -183,12 +195,12 @@ impl Run<'_> {
                 });
                 waited.with_context(|| format!("its status is {:#}", last["status"]))
             }
-            Step::Datastore { name, set } => self.vcenter.set_datastore(&name, set),
-            Step::Appears(datastore) => self.vcenter.create_datastore(datastore),
-            Step::Vanishes(name) => self.vcenter.delete_datastore(&name),
+            Step::Datastore { name, set } => self.change(|vcenter| vcenter.set_datastore(&name, set)),
+            Step::Appears(datastore) => self.change(|vcenter| vcenter.create_datastore(datastore)),
+            Step::Vanishes(name) => self.change(|vcenter| vcenter.delete_datastore(&name)),
             Step::Vcenter(Happening::Dies) => self.vcenter.kill(),
             Step::Vcenter(Happening::Returns) => self.vcenter.restart(),
-            Step::Vcenter(Happening::Expires) => self.vcenter.end_sessions(),
+            Step::Vcenter(Happening::Expires) => self.change(Vcenter::end_sessions),
             Step::Logins(count) => {
                 let logins = self.vcenter.logins()?;
                 ensure!(logins.succeeded + logins.failed == count, "there were {logins:?}");
@@ -243,9 +255,9 @@ fn run(stack: &Stack, file: &Path) -> anyhow::Result<()> {
     let namespace = stack.fresh_namespace("story")?;
     let scenario: Scenario = serde_saphyr::from_str(&read(&text, stack, Some(&vcenter)))?;
     println!("{}: {}", file.file_stem().unwrap_or_default().display(), scenario.about);
-    let mut run = Run { stack, vcenter, namespace };
     let mut controller = stack.start_controller(super::berth(), &["--log-level", "trace"])?;
     controller.wait_ready()?;
+    let mut run = Run { stack, vcenter, namespace, controller };
     if !scenario.bare {
         for object in documents(&read(BASE, stack, Some(&run.vcenter)))? {
             run.apply(object)?;
@@ -254,12 +266,12 @@ fn run(stack: &Stack, file: &Path) -> anyhow::Result<()> {
     for (number, step) in (1..).zip(scenario.steps) {
         run.step(step)
             .with_context(|| format!("step {number}"))
-            .with_context(|| format!("the controller's log:\n{}", super::tail(&controller)))?;
+            .with_context(|| format!("the controller's log:\n{}", super::tail(&run.controller)))?;
     }
-    let log = controller.log()?;
+    let log = run.controller.log()?;
     let password = &run.vcenter.options().password;
     ensure!(!log.contains(password.as_str()), "the log holds the password");
-    ensure!(controller.terminate()?.success(), "the controller did not end well");
+    ensure!(run.controller.terminate()?.success(), "the controller did not end well");
     Ok(())
 }
 
