@@ -139,3 +139,25 @@ fn a_recreated_placement_is_another_one() {
     assert_eq!(world.reason(&key), "Placed", "the room of the old one is free again");
     assert_eq!(world.objects[&key].status["claim"]["bytes"], 12 * GIB);
 }
+
+#[test]
+fn a_namespace_that_is_not_watched_is_left_alone_but_its_room_counts() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.create_sized("before", 10 * GIB);
+    world.settings.watch_namespaces.insert("team-b".into());
+    world.boot();
+    let ours = world.create_sized("later", GIB);
+    world.pass_with_answers(Duration::from_mins(1));
+    assert_eq!(world.reason(&ours), "nothing");
+    let mut theirs = world.seen(&ours);
+    theirs.key.namespace = "team-b".into();
+    theirs.meta.uid = "theirs".into();
+    theirs.spec.as_mut().unwrap().image.as_mut().unwrap().virtual_size.0 = "10Gi".into();
+    world.decided.clear();
+    world.input(Input::NamespaceSeen { name: "team-b".into(), labels: [].into() });
+    let key = theirs.key.clone();
+    world.objects.insert(key, world.objects[&ours].clone());
+    world.input(Input::PlacementSeen(Box::new(theirs)));
+    assert_eq!(world.decided.len(), 1);
+    assert_eq!(world.decided[0].reason.as_str(), "NoEligibleDatastore", "10 of 15 GiB are kept");
+}

@@ -43,6 +43,8 @@ pub enum Fate {
 
 pub struct World {
     pub scheduler: Scheduler,
+    /// For the next process.
+    pub settings: Settings,
     pub now: Duration,
     pub objects: BTreeMap<Key, Object>,
     pub journal: Option<(u64, Journal)>,
@@ -101,6 +103,7 @@ impl World {
     pub fn empty(datastores: Vec<Datastore>) -> Self {
         Self {
             scheduler: Scheduler::default(),
+            settings: Settings { cluster_identity: "east".into(), ..Settings::default() },
             now: Duration::from_secs(100),
             objects: BTreeMap::new(),
             journal: None,
@@ -126,7 +129,7 @@ impl World {
 
     /// Starts a new process on what is stored.
     pub fn boot(&mut self) {
-        self.scheduler = Scheduler::new(Settings { cluster_identity: "east".into(), ..Settings::default() });
+        self.scheduler = Scheduler::new(self.settings.clone());
         self.wake_at = None;
         self.late.append(&mut self.held);
         for kind in [Kind::Class, Kind::VCenter, Kind::Namespace, Kind::Secret] {
