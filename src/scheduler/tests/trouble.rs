@@ -103,13 +103,21 @@ fn somebody_else_who_writes_the_journal_ends_the_term_and_a_new_one_begins() {
 
 #[test]
 fn a_journal_that_does_not_answer_is_told_to_those_who_wait() {
-    let mut world = one();
-    world.input(Input::JournalAmbiguous("504".into()));
-    let key = world.create_sized("web", 10 * GIB);
-    world.input(Input::LeaseLost);
-    world.input(Input::LeaseHeld);
-    world.pass(Duration::from_secs(30));
-    assert_eq!(world.reason(&key), "Placed");
+    let mut world = World::start(vec![datastore("a", "VMFS", 90 * GIB)]);
+    world.journal_silent = true;
+    let promised = world.create_sized("promised", 10 * GIB);
+    let waits = world.create_sized("waits", 10 * GIB);
+    world.pass_with_answers(Duration::from_secs(9));
+    assert_eq!(world.reason(&waits), "nothing");
+    world.pass_with_answers(Duration::from_secs(2));
+    assert_eq!(world.reason(&waits), "Pending");
+    assert_eq!(world.condition(&waits, "Reconciling").unwrap().0, "True");
+    assert_eq!(world.reason(&promised), "nothing", "a write would void its promise");
+    world.journal_silent = false;
+    world.input(Input::JournalAmbiguous("no answer within 10 s".into()));
+    world.pass_with_answers(Duration::from_secs(30));
+    assert_eq!(world.reason(&waits), "Placed");
+    assert_eq!(world.reason(&promised), "Placed");
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub struct World {
     pub objects: BTreeMap<Key, Object>,
     pub journal: Option<(u64, Journal)>,
     pub journal_writes: usize,
+    /// Writes of the journal are not answered.
+    pub journal_silent: bool,
     pub puts: Vec<Key>,
     pub gets: Vec<Key>,
     pub vcenter_puts: Vec<VCenterStatus>,
@@ -108,6 +110,7 @@ impl World {
             objects: BTreeMap::new(),
             journal: None,
             journal_writes: 0,
+            journal_silent: false,
             puts: Vec::new(),
             gets: Vec::new(),
             vcenter_puts: Vec::new(),
@@ -238,6 +241,7 @@ impl World {
                 resource_version: self.journal.as_ref().map(|(version, _)| version.to_string()),
                 journal: self.journal.as_ref().map(|(_, journal)| journal.clone()).unwrap_or_default(),
             }),
+            Action::WriteJournal { .. } if self.journal_silent => {}
             Action::WriteJournal { resource_version, journal } => {
                 let stored = self.journal.as_ref().map(|(version, _)| version.to_string());
                 if stored == resource_version {
