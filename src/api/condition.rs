@@ -22,6 +22,12 @@ impl ConditionType {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Ready, Self::Reconciling, Self::Stalled];
 
+    /// The one of this name; nothing when the condition is somebody else's.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|own| own.as_str() == name)
+    }
+
     /// The name in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

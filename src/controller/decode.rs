@@ -155,14 +155,7 @@ fn conditions(status: &Value) -> Vec<Condition> {
 }
 
 fn is_own(condition: &Condition) -> bool {
-    is_own_type(&condition.type_)
-}
-
-/// A condition of this type is Berth's.
-pub(super) fn is_own_type(condition_type: &str) -> bool {
-    [ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled]
-        .iter()
-        .any(|own| own.as_str() == condition_type)
+    ConditionType::of(&condition.type_).is_some()
 }
 
 #[cfg(test)]

@@ -1,156 +1,60 @@
 //! Writes the status of a `VCenter`, leaving what is not Berth's. Does I/O.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::api::{GROUP, VCenterStatus, VERSION};
 use crate::scheduler::WriteFailure;
+use crate::status::{Target, apply_vcenter, body};
 
-use super::decode::is_own_type;
 use super::shell::Shell;
-use super::writes::{Written, body, fetch_same, put_checked, version};
+use super::writes::{Written, fetch_same, put_checked, version};
 
 /// Reads the `VCenter`, replaces Berth's part of its status and writes it, unless that changes nothing.
 pub(super) async fn put(shell: &Shell, name: &str, uid: &str, status: &VCenterStatus) -> Written {
     let path = format!("/apis/{GROUP}/{VERSION}/vcenters/{name}");
     let object = fetch_same(&shell.client, &path, uid).await?;
+    let resource_version = version(&object)?;
     let current = object.get("status").cloned().unwrap_or_else(|| json!({}));
-    let wanted = merged(&current, status).map_err(|error| (WriteFailure::Rejected, error.to_string()))?;
+    let wanted =
+        apply_vcenter(&current, status).map_err(|error| (WriteFailure::Rejected, error.to_string()))?;
     if wanted == current {
-        return version(&object);
+        return Ok(resource_version);
     }
-    put_checked(shell, &path, "VCenter schema", body(&object, &wanted)).await
-}
-
-/// Every field of a `VCenter`'s status that is Berth's.
-const OWN_FIELDS: [&str; 8] = [
-    "observedGeneration",
-    "conditions",
-    "version",
-    "instanceUUID",
-    "credentialsVersion",
-    "datastoreCount",
-    "datastores",
-    "allowedNamespaceCount",
-];
-
-/// The status as it is to become: foreign fields and conditions stay, and so does the time of a condition
-/// whose status does not change.
-fn merged(current: &Value, status: &VCenterStatus) -> Result<Value, serde_json::Error> {
-    let mut fields: Map<String, Value> = current.as_object().cloned().unwrap_or_default();
-    let before = fields.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-    for field in OWN_FIELDS {
-        fields.remove(field);
-    }
-    if let Value::Object(own) = serde_json::to_value(status)? {
-        fields.extend(own);
-    }
-    let mut own = fields.remove("conditions").and_then(into_list).unwrap_or_default();
-    let mut conditions = Vec::new();
-    // In the order that they have, so that an unchanged status compares equal.
-    for old in before {
-        match own.iter().position(|new| kind_of(new) == kind_of(&old)) {
-            Some(place) => conditions.push(keep_time(own.remove(place), &old)),
-            None if kind_of(&old).is_some_and(is_own_type) => {}
-            None => conditions.push(old),
-        }
-    }
-    conditions.append(&mut own);
-    if !conditions.is_empty() {
-        fields.insert("conditions".to_owned(), Value::Array(conditions));
-    }
-    Ok(Value::Object(fields))
-}
-
-fn keep_time(mut new: Value, old: &Value) -> Value {
-    if new.get("status") == old.get("status")
-        && let (Some(since), Some(fields)) = (old.get("lastTransitionTime"), new.as_object_mut())
-    {
-        fields.insert("lastTransitionTime".to_owned(), since.clone());
-    }
-    new
-}
-
-fn kind_of(condition: &Value) -> Option<&str> {
-    condition.get("type").and_then(Value::as_str)
-}
-
-fn into_list(value: Value) -> Option<Vec<Value>> {
-    match value {
-        Value::Array(list) => Some(list),
-        _ => None,
-    }
+    let target = Target { kind: "VCenter", namespace: None, name, uid, resource_version: &resource_version };
+    put_checked(shell, &path, "VCenter schema", body(&target, &wanted)).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::mock::shell;
     use super::*;
-    use crate::api::{Condition, ConditionStatus, DatastoreTypeCount};
+    use crate::api::{ConditionStatus, ConditionType};
+    use crate::status::condition;
 
-    fn status(ready: ConditionStatus, at: &str) -> VCenterStatus {
+    fn connected(at: &str) -> VCenterStatus {
         VCenterStatus {
             observed_generation: Some(1),
-            conditions: vec![Condition {
-                type_: "Ready".into(),
-                status: ready,
-                reason: "Connected".into(),
-                message: "m".into(),
-                last_transition_time: at.parse().unwrap(),
-                observed_generation: Some(1),
-            }],
-            datastore_count: Some(1),
-            datastores: vec![DatastoreTypeCount { type_: "VMFS".into(), count: 1 }],
+            conditions: vec![condition(
+                ConditionType::Ready,
+                ConditionStatus::True,
+                "Connected",
+                "m",
+                1,
+                at.parse().unwrap(),
+            )],
             ..VCenterStatus::default()
         }
     }
 
-    const EARLY: &str = "2026-01-01T00:00:00Z";
-    const LATE: &str = "2026-02-02T00:00:00Z";
-
-    #[test]
-    fn foreign_parts_and_times_stay_and_old_fields_go() {
-        let audited = json!({"type": "Audited", "status": "True"});
-        let mut current = merged(&json!({}), &status(ConditionStatus::True, EARLY)).unwrap();
-        current["note"] = json!("theirs");
-        current["version"] = json!("8.0.2");
-        current["conditions"].as_array_mut().unwrap().insert(0, audited.clone());
-
-        let again = merged(&current, &status(ConditionStatus::True, LATE)).unwrap();
-        assert_eq!(again["conditions"][0], audited);
-        assert_eq!(again["conditions"][1]["lastTransitionTime"], EARLY);
-        assert_eq!((&again["note"], again.get("version")), (&json!("theirs"), None));
-        assert_eq!(merged(&again, &status(ConditionStatus::True, LATE)).unwrap(), again);
-
-        let turned = merged(&again, &status(ConditionStatus::False, LATE)).unwrap();
-        assert_eq!(turned["conditions"][1]["lastTransitionTime"], LATE);
-    }
-
-    #[test]
-    fn the_list_of_own_fields_is_complete() {
-        let full = VCenterStatus {
-            version: Some("8".into()),
-            instance_uuid: Some("u".into()),
-            credentials_version: Some("1".into()),
-            allowed_namespace_count: Some(1),
-            ..status(ConditionStatus::True, EARLY)
-        };
-        let value = serde_json::to_value(full).unwrap();
-        let mut names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut own = OWN_FIELDS.to_vec();
-        names.sort_unstable();
-        own.sort_unstable();
-        assert_eq!(names, own);
-    }
-
     #[tokio::test]
     async fn an_unchanged_status_is_not_written() {
-        let current = merged(&json!({"note": 1}), &status(ConditionStatus::True, EARLY)).unwrap();
+        let current = apply_vcenter(&json!({"note": 1}), &connected("2026-01-01T00:00:00Z")).unwrap();
         let (shell, _) = shell(move |line, _| {
             assert_eq!(line, "GET /apis/berth.dev/v1alpha1/vcenters/vc-east");
             let metadata = json!({"name": "vc-east", "uid": "u-1", "resourceVersion": "7"});
             (200, json!({"metadata": metadata, "status": current}).to_string(), None)
         });
-        let written = put(&shell, "vc-east", "u-1", &status(ConditionStatus::True, LATE)).await;
+        let written = put(&shell, "vc-east", "u-1", &connected("2026-02-02T00:00:00Z")).await;
         assert_eq!(written, Ok("7".into()));
     }
 }

@@ -74,13 +74,11 @@ impl Scheduler {
         let world = World { classes: &self.classes, vcenters: &self.vcenters, namespaces: &self.namespaces };
         match resolve::resolve(ask, &key.namespace, &world) {
             Err(unresolved) => (None, unresolved_verdict(row, unresolved, now)),
-            Ok(resolved) => {
-                (Some(resolved.vcenter.to_owned()), self.evaluate_on(key, row, ask, &resolved, now))
-            }
+            Ok(resolved) => (Some(resolved.vcenter.to_owned()), self.evaluate_on(row, ask, &resolved, now)),
         }
     }
 
-    fn evaluate_on(&self, key: &Key, row: &Row, ask: &Ask, resolved: &Resolved<'_>, now: Now) -> Verdict {
+    fn evaluate_on(&self, row: &Row, ask: &Ask, resolved: &Resolved<'_>, now: Now) -> Verdict {
         let Some(vcenter) = self.vcenters.get(resolved.vcenter) else { return Verdict::Settled };
         if let Some(other) = self.older_twin(resolved.vcenter) {
             let message = format!("VCenter {} is the same vCenter as {other}", resolved.vcenter);
@@ -90,7 +88,7 @@ impl Scheduler {
             (Availability::Fresh(confirmed), Ok(setup)) => {
                 let own = row.placed.as_ref().and_then(|placed| placed.own.clone());
                 let request = Request::compile(ask, resolved.rules, &setup.limits, own);
-                self.decide(key, row, ask, resolved, &request, confirmed)
+                self.decide(row, ask, resolved, &request, confirmed)
             }
             (Availability::Awaited { until }, _) => {
                 let told_at = match &row.shown {
@@ -114,7 +112,6 @@ impl Scheduler {
 
     fn decide(
         &self,
-        key: &Key,
         row: &Row,
         ask: &Ask,
         resolved: &Resolved<'_>,
@@ -127,12 +124,6 @@ impl Scheduler {
             generation: row.generation,
             revision: row.revision,
             image: ask.image.as_ref().map(|image| image.bytes),
-            instance_uuid: status::instance_uuid(
-                &inventory.instance_uuid,
-                &self.settings.cluster_identity,
-                &key.namespace,
-                &key.name,
-            ),
             class: crate::api::ClassReference {
                 name: resolved.class_name.to_owned(),
                 uid: resolved.class.uid.clone(),

@@ -11,6 +11,7 @@ use crate::api::{
     InstancePlacementSpec, InstancePlacementStatus, PlacementClassSpec, VCenterSpec, VCenterStatus,
 };
 use crate::placement::Inventory;
+use crate::status::Target;
 
 use super::journal::Journal;
 
@@ -31,6 +32,15 @@ pub struct Key {
     pub namespace: String,
     /// Its name.
     pub name: String,
+}
+
+impl Key {
+    /// For the write of its status at this version.
+    #[must_use]
+    pub fn status_target<'a>(&'a self, uid: &'a str, resource_version: &'a str) -> Target<'a> {
+        let (namespace, name) = (Some(self.namespace.as_str()), self.name.as_str());
+        Target { kind: "InstancePlacement", namespace, name, uid, resource_version }
+    }
 }
 
 impl fmt::Display for Key {

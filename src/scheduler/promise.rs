@@ -1,6 +1,6 @@
 //! Promises: from a verdict to an intent in the journal, and what becomes of it. No I/O.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::placement::{Decision, Selected};
 use crate::status::{self, Change};
@@ -97,7 +97,10 @@ impl Scheduler {
             }
         };
         let Placement { decision, selected, context } = placement;
-        let change = status::placed(decision, selected, context);
+        let vcenter = &context.vcenter.instance_uuid;
+        let cluster = &self.settings.cluster_identity;
+        let instance_uuid = status::instance_uuid(vcenter, cluster, &key.namespace, &key.name);
+        let change = status::placed(decision, selected, context, instance_uuid);
         let intent = intent(key, row, selected, &status::apply(&status, &change, now.wall));
         let size = intent.body.len();
         row.doing = Doing::Busy;
@@ -135,33 +138,17 @@ impl Scheduler {
     }
 }
 
-fn intent(key: &Key, row: &Row, selected: &Selected, status: &Value) -> Intent {
+fn intent(key: &Key, row: &Row, selected: &Selected, written: &Value) -> Intent {
     Intent {
         namespace: key.namespace.clone(),
         name: key.name.clone(),
         uid: row.uid.clone(),
         resource_version: row.resource_version.clone(),
-        body: body(key, &row.uid, &row.resource_version, status),
+        body: status::body(&key.status_target(&row.uid, &row.resource_version), written),
         backing: selected.backing.0.clone(),
         bytes: selected.claim.bytes.get(),
         immediate_bytes: selected.claim.immediate.get(),
     }
-}
-
-/// The body of a status write: the API server keeps spec, labels and annotations as they are.
-pub(super) fn body(key: &Key, uid: &str, resource_version: &str, status: &Value) -> String {
-    json!({
-        "apiVersion": format!("{}/{}", crate::api::GROUP, crate::api::VERSION),
-        "kind": "InstancePlacement",
-        "metadata": {
-            "namespace": key.namespace,
-            "name": key.name,
-            "uid": uid,
-            "resourceVersion": resource_version,
-        },
-        "status": status,
-    })
-    .to_string()
 }
 
 fn record(key: &Key, reason: PlacementReason, decision: &Decision, datastore: Option<&str>) -> Action {

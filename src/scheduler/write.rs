@@ -9,7 +9,6 @@ use super::action::{Action, Announcement, Subject};
 use super::input::{Key, Now, WriteFailure, WriteId};
 use super::observe::is_newer;
 use super::outbox::{InFlight, Job, Target};
-use super::promise::body;
 use super::rows::backoff;
 use super::term::{Phase, Stage};
 use crate::api::PlacementReason;
@@ -68,7 +67,7 @@ impl Scheduler {
         let id = self.outbox.begin(InFlight { target, uid: row.uid.clone(), announcement });
         actions.push(if row.bare {
             let status = status::apply(&Value::Null, &change, now.wall);
-            let body = body(key, &row.uid, &row.resource_version, &status);
+            let body = status::body(&key.status_target(&row.uid, &row.resource_version), &status);
             Action::PutStatus { id, key: key.clone(), body }
         } else {
             Action::ReadThenPut { id, key: key.clone(), uid: row.uid.clone(), change }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::api::{Condition, ConditionStatus, ConditionType, PlacementReason};
 
 use super::change::{Change, Placed, Stance};
+use super::condition::condition;
 
 /// The status after the change. What is not Berth's stays, and so does the time of a condition whose
 /// status does not change.
@@ -69,28 +70,25 @@ fn conditions(fields: &Map<String, Value>, change: &Change, now: Timestamp) -> V
         },
         Change::Placed(_) | Change::Observed { .. } => None,
     };
-    let say = |type_: ConditionType, status, before: Option<Condition>| Condition {
-        type_: type_.as_str().to_owned(),
-        status,
-        reason: reason.as_str().to_owned(),
-        message: message.clone(),
-        last_transition_time: before
-            .filter(|before| before.status == status)
-            .map_or_else(|| whole_seconds(now), |before| before.last_transition_time),
-        observed_generation: Some(change.generation()),
+    let say = |type_, status, before: Option<Condition>| {
+        let mut said = condition(type_, status, reason.as_str(), &message, change.generation(), now);
+        if let Some(before) = before.filter(|before| before.status == status) {
+            said.last_transition_time = before.last_transition_time;
+        }
+        said
     };
     let mut own = vec![say(ConditionType::Ready, status, ready)];
     own.extend(companion.map(|type_| say(type_, ConditionStatus::True, find(old, type_))));
-    let foreign = old.iter().filter(|c| ConditionType::ALL.iter().all(|own| !is(c, *own))).cloned();
+    let foreign = old.iter().filter(|c| own_type(c).is_none()).cloned();
     own.into_iter().filter_map(|condition| serde_json::to_value(condition).ok()).chain(foreign).collect()
 }
 
-fn is(condition: &Value, type_: ConditionType) -> bool {
-    condition.get("type").and_then(Value::as_str) == Some(type_.as_str())
+fn own_type(condition: &Value) -> Option<ConditionType> {
+    condition.get("type").and_then(Value::as_str).and_then(ConditionType::of)
 }
 
 fn find(conditions: &[Value], type_: ConditionType) -> Option<Condition> {
-    conditions.iter().find(|c| is(c, type_)).and_then(|c| Condition::deserialize(c).ok())
+    conditions.iter().find(|c| own_type(c) == Some(type_)).and_then(|c| Condition::deserialize(c).ok())
 }
 
 /// What a selection that stands is told with: its own words while they are there.
@@ -102,11 +100,6 @@ fn standing_message(fields: &Map<String, Value>, ready: Option<&Condition>) -> S
             format!("selected {}", name.unwrap_or("a datastore"))
         }
     }
-}
-
-/// Condition times have no fraction in any Kubernetes API.
-fn whole_seconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 #[cfg(test)]

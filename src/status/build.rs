@@ -24,8 +24,6 @@ pub struct Context {
     pub revision: i64,
     /// The image's declared size.
     pub image: Option<Bytes>,
-    /// UUID that the VM is to be created with.
-    pub instance_uuid: String,
     /// The class that was applied.
     pub class: ClassReference,
     /// Which vCenter was decided on.
@@ -36,15 +34,20 @@ pub struct Context {
     pub inventory_time: Timestamp,
 }
 
-/// Tells a decision that selected a datastore.
+/// Tells a decision that selected a datastore. `instance_uuid` is what the VM is to be created with.
 #[must_use]
-pub fn placed(decision: &placement::Decision, selected: &Selected, context: &Context) -> Change {
+pub fn placed(
+    decision: &placement::Decision,
+    selected: &Selected,
+    context: &Context,
+    instance_uuid: String,
+) -> Change {
     let datastore = &selected.datastore;
     Change::Placed(Box::new(Placed {
         generation: context.generation,
         revision: context.revision,
         message: decision.message.clone(),
-        instance_uuid: context.instance_uuid.clone(),
+        instance_uuid,
         datastore: SelectedDatastore {
             name: datastore.name.clone(),
             mo_ref: datastore.moref.to_string(),
@@ -55,10 +58,10 @@ pub fn placed(decision: &placement::Decision, selected: &Selected, context: &Con
         },
         image: context
             .image
-            .map(|size| ImageStatus { virtual_size_bytes: int64(size.get()), source: ImageSource::Declared }),
+            .map(|size| ImageStatus { virtual_size_bytes: size.as_i64(), source: ImageSource::Declared }),
         claim: Claim {
-            bytes: int64(selected.claim.bytes.get()),
-            immediate_bytes: int64(selected.claim.immediate.get()),
+            bytes: selected.claim.bytes.as_i64(),
+            immediate_bytes: selected.claim.immediate.as_i64(),
             state: ClaimState::Open,
         },
         decision: tell(decision, Some(DecisionSource::Selected), context),
@@ -128,8 +131,4 @@ fn json_bytes(value: &impl serde::Serialize) -> usize {
 
 fn int32(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
-}
-
-fn int64(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

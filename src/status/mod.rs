@@ -5,13 +5,19 @@
 //! would be different.
 
 mod apply;
+mod body;
 mod build;
 mod change;
+mod condition;
 mod identity;
 mod shown;
+mod vcenter;
 
 pub use apply::apply;
+pub use body::{Target, body};
 pub use build::{Context, not_eligible, placed};
 pub use change::{Change, NotReady, Placed, Stance};
+pub use condition::condition;
 pub use identity::instance_uuid;
 pub use shown::Shown;
+pub use vcenter::apply_vcenter;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::api::{
     Condition, ConditionStatus, ConditionType, DatastoreTypeCount, VCenterReason, VCenterStatus,
 };
+use crate::status::condition;
 
 use super::super::Scheduler;
 use super::super::action::{Announcement, Subject};
@@ -119,14 +120,7 @@ impl Scheduler {
 }
 
 fn conditions(reason: VCenterReason, message: &str, generation: i64, now: Timestamp) -> Vec<Condition> {
-    let say = |type_: ConditionType, status| Condition {
-        type_: type_.as_str().to_owned(),
-        status,
-        reason: reason.as_str().to_owned(),
-        message: message.to_owned(),
-        last_transition_time: Timestamp::from_second(now.as_second()).unwrap_or(now),
-        observed_generation: Some(generation),
-    };
+    let say = |type_, status| condition(type_, status, reason.as_str(), message, generation, now);
     match reason {
         VCenterReason::Connected => vec![say(ConditionType::Ready, ConditionStatus::True)],
         VCenterReason::InvalidSpec | VCenterReason::DuplicateVCenter => {
@@ -151,7 +145,7 @@ fn conditions(reason: VCenterReason, message: &str, generation: i64, now: Timest
 fn same(before: &VCenterStatus, after: &VCenterStatus) -> bool {
     let plain = |status: &VCenterStatus| {
         let mut status = status.clone();
-        status.conditions.retain(|c| ConditionType::ALL.iter().any(|own| own.as_str() == c.type_));
+        status.conditions.retain(|c| ConditionType::of(&c.type_).is_some());
         for condition in &mut status.conditions {
             condition.last_transition_time = Timestamp::UNIX_EPOCH;
         }
