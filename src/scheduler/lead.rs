@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Scheduler;
 use super::action::Action;
+use super::backoff::doubled;
 use super::input::{Key, Kind, Now};
 use super::journal::{Intent, Journal};
 use super::outbox::Job;
@@ -134,7 +135,7 @@ impl Scheduler {
 
     fn wait_for_term(&mut self, now: Now) {
         self.term.failures = self.term.failures.saturating_add(1);
-        let wait = Duration::from_secs(1).saturating_mul(2u32.saturating_pow(self.term.failures.min(6)) / 2);
+        let wait = doubled(Duration::from_secs(1), self.term.failures, Duration::from_secs(32));
         self.term.phase = Phase::Waiting { until: now.monotonic.saturating_add(wait) };
     }
 
@@ -166,10 +167,7 @@ impl Scheduler {
             self.rows.iter().filter(|(key, row)| row.doing == Doing::Busy && !self.outbox.is_writing(key));
         let keys: Vec<Key> = stuck.map(|(key, _)| key.clone()).collect();
         for key in keys {
-            if let Some(row) = self.rows.get_mut(&key) {
-                row.dirty = true;
-            }
-            self.rows.settle(&key, now.monotonic);
+            self.rows.settle_and_look_again(&key, now.monotonic);
         }
     }
 

@@ -7,6 +7,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 mod action;
+mod backoff;
 mod connections;
 mod evaluate;
 mod input;

@@ -11,7 +11,7 @@ use super::Scheduler;
 use super::action::{Action, Announcement, Subject};
 use super::input::{Key, Kind, Now, ReadOutcome, SeenClass, SeenPlacement, SeenSecret, SeenVCenter};
 use super::outbox::Job;
-use super::rows::{PlacedFact, ReadStatus, Row, backoff};
+use super::rows::{PlacedFact, ReadStatus, Row};
 use super::term::Stage;
 use super::vcenter::VCenter;
 use crate::api::PlacementReason;
@@ -159,8 +159,7 @@ impl Scheduler {
                 }
                 if let Some(row) = self.rows.get_mut(key) {
                     row.read = Some(ReadStatus { resource_version, status });
-                    row.dirty = true;
-                    self.rows.settle(key, now.monotonic);
+                    self.rows.settle_and_look_again(key, now.monotonic);
                 }
             }
             ReadOutcome::NotFound => {
@@ -171,11 +170,7 @@ impl Scheduler {
             ReadOutcome::Failed(_) => {
                 self.outbox.narrow();
                 match self.term.get_mut(key) {
-                    Some(open) => {
-                        open.failures = open.failures.saturating_add(1);
-                        let until = now.monotonic.saturating_add(backoff(key, open.failures));
-                        open.stage = Stage::Doubtful { until };
-                    }
+                    Some(open) => open.doubt(key, now.monotonic),
                     None => self.try_later(key, now),
                 }
             }
@@ -185,10 +180,8 @@ impl Scheduler {
     /// Nothing is being done about the row any more; it gets a turn again after a wait that grows.
     pub(super) fn try_later(&mut self, key: &Key, now: Now) {
         if let Some(row) = self.rows.get_mut(key) {
-            row.failures = row.failures.saturating_add(1);
-            row.not_before = now.monotonic.saturating_add(backoff(key, row.failures));
-            row.dirty = true;
-            self.rows.settle(key, now.monotonic);
+            row.hold_back(key, now.monotonic);
+            self.rows.settle_and_look_again(key, now.monotonic);
         }
     }
 

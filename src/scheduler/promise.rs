@@ -129,11 +129,8 @@ impl Scheduler {
         if placed.and_then(|placed| placed.own.as_ref()) != Some(&open.own) {
             self.room_released = true;
         }
-        if let Some(row) = self.rows.get_mut(key)
-            && row.doing == Doing::Busy
-        {
-            row.dirty = true;
-            self.rows.settle(key, now.monotonic);
+        if self.rows.get(key).is_some_and(|row| row.doing == Doing::Busy) {
+            self.rows.settle_and_look_again(key, now.monotonic);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::placement::{Ask, Invalid, OwnClaim};
 use crate::status::Shown;
 
+use super::backoff;
 use super::input::Key;
 
 /// The datastore that a status names, and what it means for others.
@@ -103,6 +104,12 @@ impl Row {
         self.placed.as_ref().is_some_and(|placed| self.revision <= placed.revision)
     }
 
+    /// Something about it failed: nothing is tried for a while that grows.
+    pub fn hold_back(&mut self, key: &Key, now: Duration) {
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = now.saturating_add(backoff::of_placement(key, self.failures));
+    }
+
     fn is_new(&self) -> bool {
         self.shown.as_ref().is_none_or(|shown| shown.generation() < self.generation) || self.read.is_some()
     }
@@ -178,6 +185,14 @@ impl Rows {
         }
     }
 
+    /// Ends what is being done about the row, and gives it another turn.
+    pub fn settle_and_look_again(&mut self, key: &Key, now: Duration) {
+        if let Some(row) = self.by_key.get_mut(key) {
+            row.dirty = true;
+        }
+        self.settle(key, now);
+    }
+
     /// The row whose turn it is, left in its place.
     pub fn first(&self) -> Option<Key> {
         self.queue.first_key_value().map(|(_, key)| key.clone())
@@ -236,15 +251,4 @@ impl Rows {
             self.enqueue(&key, now);
         }
     }
-}
-
-/// How long to wait after so many failures in a row: 1 s doubling to 5 min, spread by a tenth so that what
-/// failed together does not come back together. The spread comes from the name: no randomness in here.
-pub(super) fn backoff(key: &Key, failures: u32) -> Duration {
-    let doubled =
-        Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(9)));
-    let wait = doubled.min(Duration::from_mins(5));
-    let bytes = key.namespace.bytes().chain(key.name.bytes());
-    let spread = bytes.fold(failures, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte))) % 100;
-    wait.saturating_add(wait.saturating_mul(spread).checked_div(1000).unwrap_or_default())
 }

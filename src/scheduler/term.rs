@@ -11,6 +11,7 @@ use crate::api::InstancePlacementStatus;
 use crate::placement::{Backing, Bytes, Claim, OwnClaim};
 use crate::status::Shown;
 
+use super::backoff;
 use super::input::{Key, WriteId};
 use super::journal::{Intent, Journal};
 use super::rows::PlacedFact;
@@ -90,6 +91,12 @@ impl OpenIntent {
         let message =
             status.and_then(|status| status.conditions.into_iter().next()).map(|ready| ready.message);
         Self { intent, stage, own, fact, shown, message, failures: 0 }
+    }
+
+    /// Whether its status was written is to be found out, after a while that grows.
+    pub fn doubt(&mut self, key: &Key, now: Duration) {
+        self.failures = self.failures.saturating_add(1);
+        self.stage = Stage::Doubtful { until: now.saturating_add(backoff::of_placement(key, self.failures)) };
     }
 }
 

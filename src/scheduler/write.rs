@@ -9,7 +9,6 @@ use super::action::{Action, Announcement, Subject};
 use super::input::{Key, Now, WriteFailure, WriteId};
 use super::observe::is_newer;
 use super::outbox::{InFlight, Job, Target};
-use super::rows::backoff;
 use super::term::{Phase, Stage};
 use crate::api::PlacementReason;
 
@@ -184,16 +183,11 @@ impl Scheduler {
                 open.stage = Stage::Reading;
                 self.outbox.push(Job::Read(key.clone()));
             }
-            WriteFailure::Throttled | WriteFailure::Ambiguous => {
-                open.failures = open.failures.saturating_add(1);
-                let until = now.monotonic.saturating_add(backoff(key, open.failures));
-                open.stage = Stage::Doubtful { until };
-            }
+            WriteFailure::Throttled | WriteFailure::Ambiguous => open.doubt(key, now.monotonic),
             // It was not written and never will be.
             WriteFailure::Gone | WriteFailure::Rejected | WriteFailure::Forbidden => {
                 if let Some(row) = self.rows.get_mut(key) {
-                    row.failures = row.failures.saturating_add(1);
-                    row.not_before = now.monotonic.saturating_add(backoff(key, row.failures));
+                    row.hold_back(key, now.monotonic);
                 }
                 self.release(key, now);
             }

@@ -7,6 +7,7 @@ use crate::api::VCenterReason;
 use crate::placement::Inventory;
 
 use super::super::action::Action;
+use super::super::backoff::doubled;
 use super::super::input::{Attempt, ConnectionFailure, ConnectionNews, Now, SeenSecret};
 use super::{Availability, Confirmed, Identity, Up, VCenter};
 
@@ -179,16 +180,13 @@ impl VCenter {
             return false;
         }
         self.failures = self.failures.saturating_add(1);
-        let doubled = |base: Duration, most: Duration| {
-            base.saturating_mul(2_u32.saturating_pow(self.failures.saturating_sub(1).min(10))).min(most)
-        };
         let (reason, wait) = match failure {
             ConnectionFailure::Unavailable | ConnectionFailure::SessionLost => {
-                (VCenterReason::ConnectionFailed, doubled(Duration::from_secs(1), ADMIN_WAIT))
+                (VCenterReason::ConnectionFailed, doubled(Duration::from_secs(1), self.failures, ADMIN_WAIT))
             }
             ConnectionFailure::InvalidCredentials => (
                 VCenterReason::InvalidCredentials,
-                doubled(REFUSED_LOGIN_WAIT, REFUSED_LOGIN_WAIT.saturating_mul(10)),
+                doubled(REFUSED_LOGIN_WAIT, self.failures, REFUSED_LOGIN_WAIT.saturating_mul(10)),
             ),
             ConnectionFailure::CertificateInvalid => (VCenterReason::CertificateInvalid, ADMIN_WAIT),
             ConnectionFailure::Forbidden => (VCenterReason::Forbidden, ADMIN_WAIT),

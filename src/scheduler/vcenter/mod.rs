@@ -13,6 +13,7 @@ use crate::placement::{Inventory, Patterns, Selector};
 use crate::resolve::{Allowed, VCenterView};
 
 use super::action::Endpoint;
+use super::backoff::doubled;
 use super::input::{Attempt, Meta, Now, SeenVCenter};
 
 /// The spec, parsed.
@@ -248,7 +249,7 @@ impl VCenter {
             Write::Failed { times, .. } => times.saturating_add(1),
             Write::Idle | Write::Busy { .. } => 1,
         };
-        let wait = Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(times.min(6)));
+        let wait = doubled(Duration::from_secs(2), times, Duration::from_secs(64));
         self.write = Write::Failed { times, until: now.monotonic.saturating_add(wait) };
     }
 
