@@ -148,3 +148,17 @@ fn what_the_vcenter_hides_does_not_exist() {
     assert!(message.starts_with("0/1 datastores"), "{message}");
     assert_eq!(world.vcenter_puts.last().unwrap().datastore_count, Some(1));
 }
+
+#[test]
+fn a_status_that_the_api_server_refuses_is_tried_ever_more_rarely() {
+    let mut world = World::empty(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.refuses_vcenters = true;
+    world.boot();
+    world.pass_with_answers(Duration::from_mins(10));
+    let tries = world.vcenter_puts.len();
+    // After 2, 4, 8, 16, 32 s, and then every 64 s.
+    assert!((10..=16).contains(&tries), "{tries}");
+    world.refuses_vcenters = false;
+    world.pass_with_answers(Duration::from_secs(70));
+    assert_eq!(world.vcenter_puts.len(), tries + 1, "once it is taken, it is not written again");
+}

@@ -54,6 +54,8 @@ pub struct World {
     pub puts: Vec<Key>,
     pub gets: Vec<Key>,
     pub vcenter_puts: Vec<VCenterStatus>,
+    /// The API server refuses every status of a `VCenter`.
+    pub refuses_vcenters: bool,
     pub logins: Vec<(Attempt, String)>,
     pub announcements: Vec<Announcement>,
     pub warnings: Vec<String>,
@@ -114,6 +116,7 @@ impl World {
             puts: Vec::new(),
             gets: Vec::new(),
             vcenter_puts: Vec::new(),
+            refuses_vcenters: false,
             logins: Vec::new(),
             announcements: Vec::new(),
             warnings: Vec::new(),
@@ -278,6 +281,11 @@ impl World {
             }
             Action::PutVCenterStatus { id, status, .. } => {
                 self.vcenter_puts.push(*status);
+                if self.refuses_vcenters {
+                    let (failure, message) = (WriteFailure::Rejected, "no".into());
+                    inputs.push_back(Input::WriteFailed { id, failure, message });
+                    return;
+                }
                 self.version += 1;
                 inputs.push_back(Input::WriteDone { id, resource_version: self.version.to_string() });
             }

@@ -111,6 +111,8 @@ pub(super) struct VCenter {
     /// At the last look there was an inventory to decide on.
     was_fresh: bool,
     write: Write,
+    /// Failed writes in a row.
+    failed_writes: u32,
 }
 
 /// How far the write of a status has come.
@@ -120,8 +122,8 @@ enum Write {
     Idle,
     /// It waits for its turn or is under way.
     Busy { saying: Option<Box<VCenterStatus>> },
-    /// It failed so many times in a row, and is tried again at this time.
-    Failed { times: u32, until: Duration },
+    /// It failed, and is tried again at this time.
+    Failed { until: Duration },
 }
 
 impl VCenterView for VCenter {
@@ -153,6 +155,7 @@ impl VCenter {
             first_seen: now.monotonic,
             was_fresh: false,
             write: Write::Idle,
+            failed_writes: 0,
         }
     }
 
@@ -227,7 +230,7 @@ impl VCenter {
         match &self.write {
             Write::Idle => true,
             Write::Busy { .. } => false,
-            Write::Failed { until, .. } => *until <= now.monotonic,
+            Write::Failed { until } => *until <= now.monotonic,
         }
     }
 
@@ -240,17 +243,15 @@ impl VCenter {
     pub fn written(&mut self) {
         if let Write::Busy { saying: Some(status) } = std::mem::take(&mut self.write) {
             self.status = *status;
+            self.failed_writes = 0;
         }
     }
 
     /// The status was not written, or it is not known whether it was.
     pub fn write_failed(&mut self, now: Now) {
-        let times = match self.write {
-            Write::Failed { times, .. } => times.saturating_add(1),
-            Write::Idle | Write::Busy { .. } => 1,
-        };
-        let wait = doubled(Duration::from_secs(2), times, Duration::from_secs(64));
-        self.write = Write::Failed { times, until: now.monotonic.saturating_add(wait) };
+        self.failed_writes = self.failed_writes.saturating_add(1);
+        let wait = doubled(Duration::from_secs(2), self.failed_writes, Duration::from_secs(64));
+        self.write = Write::Failed { until: now.monotonic.saturating_add(wait) };
     }
 
     /// The next time at which something is to be done without an input.
@@ -267,7 +268,7 @@ impl VCenter {
             _ => None,
         };
         let write = match self.write {
-            Write::Failed { until, .. } => Some(until),
+            Write::Failed { until } => Some(until),
             Write::Idle | Write::Busy { .. } => None,
         };
         [retry, stale, write]
