@@ -15,6 +15,7 @@ mod bytes;
 mod capacity;
 mod class;
 mod codes;
+mod compute;
 mod explain;
 pub mod inventory;
 mod ledger;
@@ -23,6 +24,9 @@ mod quantity;
 mod rank;
 mod request;
 mod rules;
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+pub(crate) mod samples;
 mod selector;
 #[cfg(test)]
 mod tests;
@@ -32,6 +36,7 @@ mod vvol;
 pub use ask::{Ask, DiskSize, Invalid};
 pub use bytes::{Bytes, MIB, next_whole_mib};
 pub use class::ClassRules;
+pub use compute::{Cluster, Compute, Datacenter, Host, HostMounts, HostSet, Mount, Mounts};
 pub use inventory::{Backing, Datastore, Inventory, MoRef};
 pub use ledger::{Claim, Kept, Ledger, OwnClaim};
 pub use pattern::{MAX_PATTERN_LENGTH, Pattern, Patterns};
@@ -70,6 +75,8 @@ pub struct Decision {
 pub struct Selected {
     /// As in the inventory.
     pub datastore: Datastore,
+    /// Name of its datacenter; empty when vCenter does not show one.
+    pub datacenter: String,
     /// Where the claim is kept.
     pub backing: Backing,
     /// What to keep, the type's space factor included.
@@ -116,6 +123,7 @@ pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Deci
     let eligible: Vec<_> = eligible.into_values().collect();
     let selected = eligible.first().map(|(room, case)| Selected {
         datastore: case.datastore.clone(),
+        datacenter: inventory.datacenter_of(case.datastore).map(|dc| dc.name.clone()).unwrap_or_default(),
         backing: backing(inventory, case.datastore),
         claim: room.claim(),
     });

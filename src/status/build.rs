@@ -53,7 +53,7 @@ pub fn placed(
             mo_ref: datastore.moref.to_string(),
             type_: datastore.kind.clone().unwrap_or_default(),
             url: datastore.url.clone(),
-            datacenter: datastore.datacenter.clone(),
+            datacenter: selected.datacenter.clone(),
             vcenter: context.vcenter.clone(),
         },
         image: context

@@ -10,7 +10,7 @@ use super::decode::{
     value::{Field, Reason, Summary},
 };
 use super::soap::Ref;
-use crate::placement::inventory::{Datastore, Inventory, MoRef};
+use crate::placement::{Compute, Datacenter, Datastore, Inventory, MoRef, Mounts};
 
 /// The rows of all watched objects, by id.
 #[derive(Default)]
@@ -124,7 +124,7 @@ impl Cache {
             skipped.extend(row.malformed().map(|reason| (id.clone(), reason)));
         }
         Snapshot {
-            inventory: Inventory::new(instance_uuid, kept),
+            inventory: Inventory::new(instance_uuid, self.compute(), kept),
             skipped,
             nameless: self.nameless,
             withheld,
@@ -136,7 +136,7 @@ impl Cache {
         Datastore {
             moref: MoRef(id.to_owned()),
             name: row.name.known().cloned().unwrap_or_default(),
-            datacenter: self.datacenter_above(row).unwrap_or_default().to_owned(),
+            datacenter: self.datacenter_above(row).map(|id| MoRef(id.to_owned())),
             kind: summary.kind.known().cloned(),
             url: summary.url.known().cloned().unwrap_or_default(),
             accessible: summary.accessible.known().copied(),
@@ -144,16 +144,30 @@ impl Cache {
             capacity: summary.capacity.known().copied(),
             free: summary.free.known().copied(),
             uncommitted: summary.uncommitted.known().copied(),
+            multiple_host_access: None,
+            max_virtual_disk: None,
+            thin_provisioning: None,
+            figures_time: None,
+            mounts: Mounts::Missing,
         }
     }
 
-    /// The name of the datacenter above, when vCenter shows the whole way up.
+    fn compute(&self) -> Compute {
+        let datacenters = self.containers.iter().filter(|(_, row)| row.datacenter).map(|(id, row)| {
+            let name = row.name.known().cloned().unwrap_or_default();
+            Datacenter { moref: MoRef(id.clone()), path: format!("/{name}"), name }
+        });
+        Compute::new(datacenters.collect(), Vec::new(), Vec::new())
+    }
+
+    /// The id of the datacenter above, when vCenter shows the whole way up.
     fn datacenter_above<'a>(&'a self, below: &'a Row) -> Option<&'a str> {
         let mut row = below;
         for _ in 0..MAX_LEVELS {
-            row = self.containers.get(&row.parent.known()?.id)?;
+            let id = &row.parent.known()?.id;
+            row = self.containers.get(id)?;
             if row.datacenter {
-                return row.name.known().map(String::as_str);
+                return Some(id);
             }
         }
         None

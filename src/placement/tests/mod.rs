@@ -8,29 +8,12 @@ mod parsing;
 mod properties;
 mod sizes;
 
+use super::samples::{GIB, compute, datastore};
 use super::*;
 use crate::api;
 
-const GIB: u64 = 1 << 30;
-
-/// A healthy datastore of 1024 GiB, all of it free, with its own url.
-fn datastore(moref: &str, name: &str, kind: &str) -> Datastore {
-    Datastore {
-        moref: MoRef(moref.into()),
-        name: name.into(),
-        datacenter: "DC0".into(),
-        kind: Some(kind.into()),
-        url: format!("ds:///vmfs/volumes/{moref}/"),
-        accessible: Some(true),
-        maintenance_mode: Some("normal".into()),
-        capacity: Some(1024 * GIB),
-        free: Some(1024 * GIB),
-        uncommitted: Some(0),
-    }
-}
-
 fn inventory(datastores: Vec<Datastore>) -> Inventory {
-    Inventory::new("vc-1", datastores)
+    Inventory::new("vc-1", compute(), datastores)
 }
 
 fn bytes(count: u64) -> Bytes {

@@ -58,16 +58,14 @@ fn one_datastore() -> impl Strategy<Value = Datastore> {
         (figure(), figure(), prop_oneof![3 => Just(Some(0)), 1 => figure()]),
     )
         .prop_map(|(n, name, kind, url, accessible, mode, (capacity, free, uncommitted))| Datastore {
-            moref: MoRef(format!("datastore-{n}")),
-            datacenter: String::new(),
             maintenance_mode: mode.map(str::to_owned),
-            name,
             kind,
             url,
             accessible,
             capacity,
             free,
             uncommitted,
+            ..datastore(&format!("datastore-{n}"), &name, "")
         })
 }
 

@@ -28,7 +28,7 @@ async fn pages_become_one_snapshot_and_silence_confirms_it() {
     running.connected().await;
     let (first, skipped) = running.inventory().await;
     assert_eq!((first.datastores().len(), skipped), (2, 0));
-    assert!(first.datastores().iter().all(|d| d.datacenter == "DC0"));
+    assert!(first.datastores().iter().all(|d| first.datacenter_of(d).is_some_and(|dc| dc.name == "DC0")));
     assert_eq!(first.instance_uuid, "uuid-1");
     assert!(matches!(running.next().await, Some(Report::Confirmed { .. })));
     // A repeated object changes nothing.
