@@ -148,7 +148,7 @@ pub enum Mounts {
 }
 
 /// The hosts that mount a datastore, by how they can use it; each is in one set at the most.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostMounts {
     /// See [`Mount::Usable`].
     pub usable: HostSet,
@@ -167,7 +167,7 @@ impl HostMounts {
 }
 
 /// A set of hosts, by their numbers in a [`Compute`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostSet(
     /// 64 hosts each; the last word is never 0, so that equal sets are equal.
     Vec<u64>,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::compute::{Cluster, Compute, Datacenter, Host, Mounts};
+use super::selector::Selector;
 
 /// A managed object reference, for example `datastore-42` or `host-12`: unique within one vCenter, and the
 /// only identity that survives a rename.
@@ -89,6 +90,7 @@ pub struct Inventory {
     compute: Compute,
     /// Sorted by moRef, each moRef once.
     datastores: Vec<Datastore>,
+    unread: bool,
     version: String,
 }
 
@@ -101,7 +103,8 @@ impl Inventory {
         datastores.dedup_by(|later, first| later.moref == first.moref);
         let instance_uuid = instance_uuid.into();
         let version = content_hash(&instance_uuid, &compute, &datastores);
-        Self { instance_uuid, compute, datastores, version }
+        let unread = datastores.iter().any(|datastore| datastore.mounts == Mounts::Unread);
+        Self { instance_uuid, compute, datastores, unread, version }
     }
 
     /// Datacenters, clusters and hosts.
@@ -120,6 +123,13 @@ impl Inventory {
     #[must_use]
     pub fn datastores(&self) -> &[Datastore] {
         &self.datastores
+    }
+
+    /// The mounts of some datastore that is not hidden were not read yet: nothing can be decided until they
+    /// are.
+    #[must_use]
+    pub fn lacks_mounts(&self, limits: &Selector) -> bool {
+        self.unread && self.datastores.iter().any(|d| d.mounts == Mounts::Unread && limits.admits(d))
     }
 
     /// Hash of the content, 16 hexadecimal digits.

@@ -131,6 +131,7 @@ fn compile(w: &World) -> (Request, Ledger) {
         headroom_percent: w.percent,
         headroom: w.headroom,
         minimum_vvol_disk: bytes(w.minimum),
+        ..ClassRules::default()
     };
     let asked = Ask { datastores: parsed(&w.ask), ..ask(text(w.image).as_deref(), text(w.root).as_deref()) };
     let claims: Vec<_> = w

@@ -390,6 +390,7 @@ impl World {
     pub fn seen(&self, key: &Key) -> SeenPlacement {
         let object = &self.objects[key];
         SeenPlacement {
+            deleting: false,
             key: key.clone(),
             meta: Meta {
                 uid: object.uid.clone(),
