@@ -70,6 +70,7 @@ async fn the_conversation_is_in_order_and_the_cookie_is_echoed() {
         "CreatePropertyCollector",
         "CreateFilter",
         "WaitForUpdatesEx",
+        "RetrievePropertiesEx",
         "WaitForUpdatesEx",
         "CancelWaitForUpdates",
         "Logout",
@@ -90,7 +91,7 @@ async fn the_conversation_is_in_order_and_the_cookie_is_echoed() {
             s.body.split_once("<operationID>").map(|(_, r)| r.split_once('<').unwrap().0.to_owned())
         })
         .collect();
-    assert_eq!(ids.len(), 9);
+    assert_eq!(ids.len(), 10);
 }
 
 #[tokio::test]
