@@ -10,3 +10,4 @@ mod cel;
 mod crd_files;
 mod schema;
 mod wire;
+mod words;
