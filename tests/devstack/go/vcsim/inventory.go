@@ -46,7 +46,8 @@ func (o optional[T]) or(fallback T) T {
 
 // inventorySpec is the inventory file. Everything may be missing: {} is one datacenter
 // DC0 with one cluster C0 of three hosts and without datastores; a datacenter that names
-// hosts outside a cluster gets no cluster unasked. Unknown keys are refused. References are numbered in the order of the file.
+// hosts outside a cluster gets no cluster unasked. Unknown keys are refused. References are
+// numbered in the order of the file.
 //
 //	{"datacenters": [{
 //	  "name": "DC0",
