@@ -45,8 +45,9 @@ func (o optional[T]) or(fallback T) T {
 }
 
 // inventorySpec is the inventory file. Everything may be missing: {} is one datacenter
-// DC0 with one cluster C0 of three hosts and without datastores. Unknown keys are
-// refused. References are numbered in the order of the file.
+// DC0 with one cluster C0 of three hosts and without datastores; a datacenter that names
+// hosts outside a cluster gets no cluster unasked. Unknown keys are refused. References are
+// numbered in the order of the file.
 //
 //	{"datacenters": [{
 //	  "name": "DC0",
@@ -54,8 +55,8 @@ func (o optional[T]) or(fallback T) T {
 //	    {"name": "C0", "hosts": 2},
 //	    {"name": "C1", "hosts": [{"name": "esx-1", "maintenance": true, "connectionState": "notResponding"}]}],
 //	  "hosts": [{"name": "alone"}],
-//	  "datastores": [{
-//	    "name": "gold", "type": "VMFS", "clusters": ["C0"],
+//	  "datastores": [{"name": "gold", "clusters": ["C0"]}, {
+//	    "name": "silver", "type": "VMFS",
 //	    "capacity": 1000, "free": 900, "uncommitted": 7, "accessible": true, "maintenanceMode": "normal",
 //	    "url": "ds:///vmfs/volumes/1a2b/", "maxVirtualDiskCapacity": 500, "timestamp": "2026-01-02T03:04:05Z",
 //	    "thinProvisioning": true, "multipleHostAccess": true, "withheld": ["capability"],
@@ -83,6 +84,9 @@ type clusterSpec struct {
 type hostList []hostSpec
 
 func (l *hostList) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
 	var n int
 	if json.Unmarshal(data, &n) != nil {
 		return decodeStrict(bytes.NewReader(data), (*[]hostSpec)(l))

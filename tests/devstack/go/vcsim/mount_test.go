@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// withoutPath drops the first word behind each host's name, which is where it mounts.
+// mountWords says each mount in words, without where it is mounted.
 func mountWords(names map[string]string, inner string) []string {
 	var all []string
 	for _, mount := range strings.SplitAfter(inner, "</DatastoreHostMount>") {
