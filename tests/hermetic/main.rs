@@ -5,8 +5,14 @@
 
 #[path = "../support/cel_cases.rs"]
 mod cel_cases;
+#[path = "../support/kube/mod.rs"]
+mod kube_server;
+#[path = "../support/virtual_time.rs"]
+mod virtual_time;
 
 mod cel;
+mod controller;
 mod crd_files;
+mod kube_api;
 mod schema;
 mod wire;
