@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::kube_server::{Berth, Kube};
-use crate::virtual_time::run;
 
 fn placement(name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "berth.dev/v1alpha1", "kind": "InstancePlacement", "metadata": {"name": name}, "spec": spec})
@@ -31,15 +30,13 @@ async fn wait_reason(kube: &Kube, object: &str, expected: &str) {
     .await;
 }
 
-#[test]
-fn statuses_that_need_no_vcenter() {
-    run(async {
-        let kube = Kube::start().await;
-        let berth = Berth::start(&kube);
-        berth.ready(&kube).await;
-        kube.apply(placement("web", &json!({"image": {"virtualSize": "10Gi"}}))).unwrap();
-        wait_reason(&kube, "instanceplacement/web", "ClassNotFound").await;
-        berth.stop().await.unwrap();
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    });
+#[tokio::test(start_paused = true)]
+async fn statuses_that_need_no_vcenter() {
+    let kube = Kube::start().await;
+    let berth = Berth::start(&kube);
+    berth.ready(&kube).await;
+    kube.apply(placement("web", &json!({"image": {"virtualSize": "10Gi"}}))).unwrap();
+    wait_reason(&kube, "instanceplacement/web", "ClassNotFound").await;
+    berth.stop().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
 }

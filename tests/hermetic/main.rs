@@ -7,8 +7,6 @@
 mod cel_cases;
 #[path = "../support/kube/mod.rs"]
 mod kube_server;
-#[path = "../support/virtual_time.rs"]
-mod virtual_time;
 
 mod cel;
 mod controller;

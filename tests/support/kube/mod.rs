@@ -1,6 +1,7 @@
 //! A strict API server in memory, and Berth beside it in the same thread, under paused time.
 //!
-//! Tests that use it run under [`crate::virtual_time::run`]. Objects are JSON; what a client may do to them,
+//! Tests that use it are `#[tokio::test(start_paused = true)]`: the clock of such a runtime stands still as long as
+//! one of its own sockets has work, and a server in another thread would be overtaken by it. Objects are JSON; what a client may do to them,
 //! and what it is told, follows the API server's rules: versions, generations, the status endpoint, CRD
 //! schemas with CEL rules, lists in consistent pages, watches with bookmarks. It refuses what it does not
 //! know instead of guessing. Everything that is asked and stored is kept for those who check.

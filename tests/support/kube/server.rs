@@ -27,14 +27,12 @@ use super::refusal::Refusal;
 use super::shared::{Exchange, Shared};
 use super::store::Preconditions;
 use super::watch::watch;
-use crate::virtual_time::{Heard, busy};
 
 /// Serves until it is dropped, with every connection.
 pub async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        busy();
         // Closed without a word, also when something is under way.
         stream.set_zero_linger().unwrap();
         let cut = {
@@ -59,7 +57,7 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, cut: CancellationTok
         biased;
         () = ended.cancelled() => {}
         // A client that goes away is no failure of the test.
-        _ = server.serve_connection(TokioIo::new(Heard(stream)), service) => {}
+        _ = server.serve_connection(TokioIo::new(stream), service) => {}
     }
 }
 
