@@ -67,7 +67,7 @@ impl Events {
         loop {
             if let Some((line, rest)) = self.text.split_once('\n') {
                 let event = serde_json::from_str(line).unwrap();
-                self.text = rest.to_owned();
+                self.text = String::from(rest);
                 return Some(event);
             }
             self.text += std::str::from_utf8(&self.answer.chunk().await.unwrap()?).unwrap();

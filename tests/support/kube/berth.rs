@@ -69,6 +69,8 @@ impl Berth {
 
     /// Waits until it is ready.
     pub async fn ready(&self, kube: &Kube) {
+        // At first nothing is known to be pending.
+        sleep(Duration::from_millis(1)).await;
         kube.wait_until(|_| self.readiness.report().map_or(Ok(()), Err)).await;
     }
 }

@@ -106,16 +106,19 @@ impl On {
 
     /// Nothing is done then, unless it is only delayed.
     pub fn before(self, action: Action) -> Fault {
+        assert!(!matches!(action, Action::Cut | Action::Warn(_)), "{action:?} is for answers");
         self.when(When::Before(action))
     }
 
     /// What was asked is done, and then this happens.
     pub fn after_commit(self, action: Action) -> Fault {
+        assert!(!matches!(action, Action::Cut), "{action:?} is for the inside of answers");
         self.when(When::AfterCommit(action))
     }
 
     /// After half of the answer.
     pub fn in_answer(self, action: Action) -> Fault {
+        assert!(!matches!(action, Action::Refuse(_) | Action::Warn(_)), "{action:?} comes too late then");
         self.when(When::InAnswer(action))
     }
 

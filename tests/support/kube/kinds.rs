@@ -11,7 +11,7 @@ pub struct Kind {
     pub group: &'static str,
     pub version: &'static str,
     pub plural: &'static str,
-    pub kind: &'static str,
+    pub name: &'static str,
     pub namespaced: bool,
 }
 
@@ -19,10 +19,10 @@ const fn kind(
     group: &'static str,
     version: &'static str,
     plural: &'static str,
-    kind: &'static str,
+    name: &'static str,
     namespaced: bool,
 ) -> Kind {
-    Kind { group, version, plural, kind, namespaced }
+    Kind { group, version, plural, name, namespaced }
 }
 
 pub static KINDS: [Kind; 8] = [
@@ -37,9 +37,9 @@ pub static KINDS: [Kind; 8] = [
 ];
 
 impl Kind {
-    /// By `Kind`, in any case.
+    /// By its name, in any case.
     pub fn named(name: &str) -> Option<&'static Self> {
-        KINDS.iter().find(|kind| kind.kind.eq_ignore_ascii_case(name))
+        KINDS.iter().find(|kind| kind.name.eq_ignore_ascii_case(name))
     }
 
     /// `group/version`.
@@ -58,7 +58,7 @@ impl Kind {
 
     /// `Kind.group`, as in messages.
     pub fn qualified(&self) -> String {
-        if self.group.is_empty() { self.kind.to_owned() } else { format!("{}.{}", self.kind, self.group) }
+        if self.group.is_empty() { self.name.to_owned() } else { format!("{}.{}", self.name, self.group) }
     }
 
     /// Defined by a CRD.

@@ -44,7 +44,12 @@ pub fn list(store: &Store, call: &Call) -> Result<Value, Refusal> {
     let mut page = Vec::new();
     let mut last = None;
     while let Some((key, object)) = items.next_if(|_| limit == 0 || page.len() < limit) {
-        page.push(shown(store, call, &object));
+        let mut item = shown(store, call, &object);
+        if !call.kind.is_custom() && !call.metadata_only {
+            // What the list says already.
+            item.as_object_mut().unwrap().retain(|field, _| field != "kind" && field != "apiVersion");
+        }
+        page.push(item);
         last = Some(key);
     }
     let mut metadata = json!({"resourceVersion": revision.to_string()});
@@ -55,7 +60,7 @@ pub fn list(store: &Store, call: &Call) -> Result<Value, Refusal> {
     let (version, kind) = if call.metadata_only {
         ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadataList".to_owned())
     } else {
-        (call.kind.api_version(), format!("{}List", call.kind.kind))
+        (call.kind.api_version(), format!("{}List", call.kind.name))
     };
     Ok(json!({"apiVersion": version, "kind": kind, "metadata": metadata, "items": page}))
 }

@@ -174,7 +174,7 @@ async fn suffer(action: Action, cut: &CancellationToken) {
         Action::Hang => pending().await,
         Action::Reset => {
             cut.cancel();
-            pending().await
+            pending::<()>().await;
         }
         Action::Refuse(_) | Action::Cut | Action::Warn(_) => panic!("{action:?} is not for this point"),
     }

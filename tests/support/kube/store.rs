@@ -174,7 +174,7 @@ impl Store {
             }
             return Ok(object);
         }
-        if kind.kind == "Namespace" {
+        if kind.name == "Namespace" {
             // What the namespace controller does.
             let inside: Vec<_> = self.history.current().filter(|(k, _)| k.namespace == name).collect();
             let inside: Vec<_> =
@@ -212,7 +212,7 @@ impl Store {
         if !object.is_object() {
             return Err(Refusal::bad_request("the object provided is unrecognized"));
         }
-        for (field, expected) in [("kind", kind.kind.to_owned()), ("apiVersion", kind.api_version())] {
+        for (field, expected) in [("kind", kind.name.to_owned()), ("apiVersion", kind.api_version())] {
             if object.get(field).is_some_and(|given| *given != expected) {
                 return Err(Refusal::bad_request(format!(
                     "the {field} in the data does not match {expected}"
@@ -235,7 +235,7 @@ impl Store {
         if let Some(name) = name {
             object["metadata"]["name"] = name.into();
         }
-        if kind.kind == "Secret" {
+        if kind.name == "Secret" {
             encode_strings(&mut object);
         }
         let unknown =
@@ -258,7 +258,7 @@ impl Store {
         for (field, value) in meta.as_object().unwrap() {
             object["metadata"][field] = value.clone();
         }
-        if kind.kind == "Namespace" {
+        if kind.name == "Namespace" {
             object["metadata"]["labels"]["kubernetes.io/metadata.name"] = object["metadata"]["name"].clone();
         }
     }
@@ -275,7 +275,7 @@ impl Store {
 
 fn name_kind(kind: &Kind, namespace: &str, object: &mut Value) {
     object["apiVersion"] = kind.api_version().into();
-    object["kind"] = kind.kind.into();
+    object["kind"] = kind.name.into();
     if kind.namespaced {
         object["metadata"]["namespace"] = namespace.into();
     }

@@ -146,7 +146,7 @@ impl Watch {
                 let (version, kind) = if self.call.metadata_only {
                     ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadata")
                 } else {
-                    (kind.api_version(), kind.kind)
+                    (kind.api_version(), kind.name)
                 };
                 let metadata = json!({"resourceVersion": self.position.to_string(), "creationTimestamp": null});
                 let object = json!({"apiVersion": version, "kind": kind, "metadata": metadata});
