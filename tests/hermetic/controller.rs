@@ -397,11 +397,14 @@ async fn a_killed_controller_does_nothing_more_and_the_next_one_goes_on() {
     for number in 0..40 {
         kube.apply(placement(&format!("web-{number}"))).unwrap();
     }
-    // Its writes are on their way when it dies.
+    let vcenter = json!({"server": "https://127.0.0.1", "credentialsSecretName": "vc"});
+    kube.apply(object("VCenter", "vc-east", &vcenter)).unwrap();
+    // Its writes are on their way when it dies, and a read that a write is to follow.
+    kube.inject(On::new(Verb::Get, "vcenters").always().before(Action::Delay(Duration::from_secs(5))));
     kube.inject(On::new(Verb::Update, "instanceplacements").skip(5).always().before(Action::Delay(HOUR)));
     let berth = Berth::start(&kube);
     kube.wait_until(|kube| match writes(kube).iter().filter(|e| e.call.status).count() {
-        count if count > 8 => Ok(()),
+        count if count > 8 && kube.count(Verb::Get, "vcenters") == 1 => Ok(()),
         count => Err(format!("{count} writes")),
     })
     .await;

@@ -1,4 +1,4 @@
-//! Tests that need nothing but this machine's processor: no network, no servers.
+//! Tests that need nothing but this machine's processor: no network, and no servers but those in their own thread.
 
 // Helpers of tests may fail loudly too; clippy's own exception covers only the test functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
