@@ -5,8 +5,15 @@
 
 #[path = "../support/cel_cases.rs"]
 mod cel_cases;
+#[allow(dead_code, unused_imports, reason = "each user needs a part")]
+#[path = "../support/vcenter/mod.rs"]
+mod fake_vcenter;
+#[allow(dead_code, unused_imports, reason = "each user needs a part")]
+#[path = "../support/tls.rs"]
+mod tls;
 
 mod cel;
 mod crd_files;
 mod schema;
+mod vcenter;
 mod wire;
