@@ -16,4 +16,5 @@ mod cel;
 mod crd_files;
 mod schema;
 mod vcenter;
+mod vcenter_strict;
 mod wire;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::soap::{Fault, envelope};
+use super::soap::Fault;
 
 /// What happens to a request instead of, or to, its answer.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub enum Action {
     Corrupt(usize),
     /// An answer whose body is this many bytes long, most of them blanks.
     Oversize(usize),
-    /// An answer with this many elements within each other.
+    /// The answer with this many elements within each other at its beginning.
     Deep(usize),
     /// An answer with a document type declaration.
     Doctype,
@@ -113,9 +113,6 @@ impl Action {
                 let blanks = bytes.saturating_sub(head.len() + tail.len());
                 Answer::new(200, [head.as_bytes(), &vec![b' '; blanks], tail.as_bytes()].concat())
             }
-            Self::Deep(levels) => {
-                Answer::new(200, envelope(&("<a>".repeat(*levels) + &"</a>".repeat(*levels))))
-            }
             Self::Doctype => Answer::new(
                 200,
                 "<?xml version=\"1.0\"?>\n<!DOCTYPE a [<!ENTITY b \"bbbb\"><!ENTITY c \"&b;&b;\">]><a>&c;</a>",
@@ -133,6 +130,12 @@ impl Action {
                     // Never the same byte, and never the first of a longer character.
                     *byte = if *byte == b'\x01' { b'\x02' } else { b'\x01' };
                 }
+            }
+            Self::Deep(levels) => {
+                let text = String::from_utf8_lossy(&answer.body).into_owned();
+                let (before, after) = text.split_once("urn:vim25\">").unwrap_or((&text, ""));
+                let deep = "<a>".repeat(*levels) + &"</a>".repeat(*levels);
+                answer.body = [before, "urn:vim25\">", &deep, after].concat().into_bytes();
             }
             Self::ContentType(other) => answer.content_type.clone_from(other),
             Self::Replace(from, to) => {

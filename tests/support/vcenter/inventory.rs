@@ -24,7 +24,7 @@ const FIRST_DATASTORE: u64 = 10_001;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// Its reference.
-    pub object: Ref,
+    pub this: Ref,
     /// Top-level properties; one that is unset is not there.
     pub properties: BTreeMap<String, Value>,
     /// Paths that the user may not read.
@@ -108,7 +108,7 @@ fn entity_name(name: &str) -> Value {
 /// Imitates the shape of a real one and depends on the names only.
 fn usual_url(datacenter: &str, name: &str, kind: &str) -> String {
     let digest = Sha256::digest(format!("{datacenter}/{name}"));
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = super::value::hex(&digest);
     let id = format!("{}-{}-{}-{}", &hex[..8], &hex[8..16], &hex[16..20], &hex[20..32]);
     let kind = kind.to_lowercase();
     let prefix = if ["vsan", "vsand", "vvol"].contains(&kind.as_str()) { kind + ":" } else { String::new() };
@@ -278,12 +278,12 @@ impl Inventory {
 
     /// Puts an object of any known type, for what the specification cannot say.
     pub fn put(&mut self, mut object: Object) {
-        assert!(schema::is_known(&object.object.kind), "unknown type {}", object.object.kind);
-        if let Some(paths) = self.withheld.get(&object.object) {
+        assert!(schema::is_known(&object.this.kind), "unknown type {}", object.this.kind);
+        if let Some(paths) = self.withheld.get(&object.this) {
             object.withheld.extend(paths.iter().cloned());
         }
-        if self.objects.get(&object.object).is_none_or(|known| **known != object) {
-            self.objects.insert(object.object.clone(), Arc::new(object));
+        if self.objects.get(&object.this).is_none_or(|known| **known != object) {
+            self.objects.insert(object.this.clone(), Arc::new(object));
         }
     }
 
@@ -346,7 +346,9 @@ impl Inventory {
     /// Makes all objects of a datacenter anew; those that are as before stay the same.
     fn refresh(&mut self, at: usize) {
         let made = self.datacenters[at].objects();
-        made.into_iter().for_each(|object| self.put(object));
+        for object in made {
+            self.put(object);
+        }
     }
 }
 
@@ -365,7 +367,7 @@ fn entity(
     let mut all = BTreeMap::from([("name".to_owned(), name)]);
     all.extend(parent.map(|parent| ("parent".to_owned(), Value::Ref(parent.clone()))));
     all.extend(properties.into_iter().filter_map(|(path, value)| Some((path.to_owned(), value?))));
-    Object { object: object.clone(), properties: all, withheld: BTreeSet::new() }
+    Object { this: object.clone(), properties: all, withheld: BTreeSet::new() }
 }
 
 fn folder(object: &Ref, name: &str, parent: Option<&Ref>, children: Vec<Ref>) -> Object {

@@ -6,13 +6,14 @@
 //! and the fault says what was wrong.
 //!
 //! - [`spec`]: the inventory's keys, [`inventory`]: the objects made of them, [`schema`]: their types;
-//! - [`value`], [`soap`]: the wire; [`world`], [`collector`]: the methods;
+//! - [`value`], [`soap`]: the wire; [`world`]: the methods, [`selection`], [`collector`]: the largest of them;
 //! - [`faults`]: what can go wrong, [`server`]: HTTP.
 
 mod collector;
 mod faults;
 mod inventory;
 mod schema;
+mod selection;
 mod server;
 mod soap;
 mod spec;
@@ -88,6 +89,8 @@ pub struct Request {
     pub at: Instant,
     /// Its body, as it came.
     pub body: String,
+    /// Bytes of the body of its answer, before anything went wrong with it; `None` while there is none.
+    pub answered: Option<usize>,
 }
 
 /// A call of `Login`.

@@ -55,7 +55,7 @@ impl Http {
     /// The session cookie's value with its quotes taken off: they belong to it on the way.
     fn cookie(&self) -> Option<&str> {
         let pairs = self.header("cookie")?.split(';');
-        let value = pairs.filter_map(|pair| pair.trim().strip_prefix("vmware_soap_session=")).last()?;
+        let value = pairs.filter_map(|pair| pair.trim().strip_prefix("vmware_soap_session=")).next_back()?;
         value.strip_prefix('"')?.strip_suffix('"')
     }
 }
@@ -98,11 +98,11 @@ async fn exchange(client: &mut Client, http: &Http, shared: &Shared) -> io::Resu
         Some(Err(_)) => "?".to_owned(),
         None => http.path.clone(),
     };
-    let action = {
+    let (number, action) = {
         let mut world = shared.lock();
-        let request = Request { method: method.clone(), at: Instant::now(), body: http.body.clone() };
-        world.requests.push(request);
-        take(&mut world.rules, &method)
+        let (at, body) = (Instant::now(), http.body.clone());
+        world.requests.push(Request { method: method.clone(), at, body, answered: None });
+        (world.requests.len() - 1, take(&mut world.rules, &method))
     };
     match &action {
         Some(Action::ResetBefore) => return client.reset(),
@@ -120,6 +120,7 @@ async fn exchange(client: &mut Client, http: &Http, shared: &Shared) -> io::Resu
             }
         }
     };
+    shared.lock().requests[number].answered = Some(answer.body.len());
     let Some(action) = action else { return client.answer(&answer).await };
     let answer = action.change(answer);
     match action {
@@ -154,8 +155,11 @@ async fn handle(http: &Http, call: Option<Result<soap::Call, Fault>>, shared: &S
 
 fn versions(versions: &[String]) -> String {
     let (first, prior) = versions.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-    let prior: String =
-        prior.iter().map(|version| format!("<version>{}</version>", escape(version))).collect();
+    let prior = prior
+        .iter()
+        .map(|version| format!("<version>{}</version>", escape(version)))
+        .collect::<Vec<_>>()
+        .concat();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<namespaces version=\"1.0\">\n<namespace>\n\
          <name>urn:vim25</name>\n<version>{}</version>\n<priorVersions>\n{prior}\n</priorVersions>\n\
@@ -241,7 +245,7 @@ impl Client {
                 return;
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 
     async fn hang(&mut self) -> io::Result<Next> {

@@ -142,10 +142,15 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
+/// Bytes in hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
 /// Something that nobody can guess the meaning of and that is the same in every run: a UUID's shape made of
 /// a name and a number.
 pub(super) fn opaque(name: &str, number: u64) -> String {
     let digest = Sha256::digest(format!("{name}/{number}"));
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(&digest);
     format!("52{}-{}-{}-{}-{}", &hex[2..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
 }

@@ -13,10 +13,11 @@ use tokio::{
 
 use super::{
     Login, Options, Request,
-    collector::{Collector, Filter, Spec, object_content},
+    collector::{Collector, Filter, object_content},
     faults::Rule,
     inventory::{Inventory, Object, root_folder},
     schema,
+    selection::Spec,
     soap::{Arguments, Call, Fault, response},
     value::{Ref, Value, opaque},
 };
@@ -57,7 +58,7 @@ impl Shared {
     async fn wait(&self, cookie: &str, call: &Call) -> Result<String, Fault> {
         let mut bell = self.bell.subscribe();
         let wait = self.change(|world| world.begin_wait(cookie, call))?;
-        let deadline = wait.max_wait.map(|max| Instant::now() + max);
+        let deadline = wait.longest.map(|max| Instant::now() + max);
         loop {
             bell.mark_unchanged();
             if let Some(page) = self.lock().poll(cookie, &call.this, &wait)? {
@@ -79,7 +80,7 @@ impl Shared {
 struct Wait {
     number: u64,
     version: String,
-    max_wait: Option<Duration>,
+    longest: Option<Duration>,
     limit: usize,
 }
 
@@ -365,15 +366,15 @@ impl World {
             view.kinds.is_empty() || view.kinds.iter().any(|base| schema::distance(kind, base).is_some())
         };
         let inside = self.inventory.objects.values().filter(|object| {
-            wanted(&object.object.kind) && self.inventory.is_below(object, &view.container, view.recursive)
+            wanted(&object.this.kind) && self.inventory.is_below(object, &view.container, view.recursive)
         });
-        let inside = inside.map(|object| object.object.clone()).collect();
+        let inside = inside.map(|object| object.this.clone()).collect();
         let properties = BTreeMap::from([
             ("view".to_owned(), Value::Refs(inside)),
             ("container".to_owned(), Value::Ref(view.container.clone())),
             ("recursive".to_owned(), Value::Bool(view.recursive)),
         ]);
-        Object { object: object.clone(), properties, withheld: BTreeSet::new() }
+        Object { this: object.clone(), properties, withheld: BTreeSet::new() }
     }
 
     /// Any object that the session of `cookie` can name.
@@ -392,7 +393,7 @@ impl World {
                     ("currentSession".to_owned(), Value::Data("UserSession", fields))
                 });
                 let properties = current.into_iter().collect();
-                Some(Arc::new(Object { object: object.clone(), properties, withheld: BTreeSet::new() }))
+                Some(Arc::new(Object { this: object.clone(), properties, withheld: BTreeSet::new() }))
             }
             _ => self.inventory.objects.get(object).cloned(),
         }
@@ -494,10 +495,10 @@ impl World {
         let mut arguments = call.arguments();
         let version = arguments.optional("version").map(super::soap::Element::leaf).transpose()?;
         let version = version.unwrap_or_default().to_owned();
-        let (mut max_wait, mut limit) = (None, self.options.page);
+        let (mut longest, mut limit) = (None, self.options.page);
         if let Some(options) = arguments.optional("options") {
             let mut options = Arguments::of(options);
-            max_wait = options.optional("maxWaitSeconds").map(super::soap::Element::number).transpose()?;
+            longest = options.optional("maxWaitSeconds").map(super::soap::Element::number).transpose()?;
             if let Some(asked) = options.optional("maxObjectUpdates") {
                 limit = limit.min(usize::try_from(asked.number()?).unwrap_or(usize::MAX));
             }
@@ -513,7 +514,7 @@ impl World {
         if let Some(session) = self.sessions.get_mut(cookie) {
             session.wait = Some((number, call.this.clone()));
         }
-        Ok(Wait { number, version, max_wait: max_wait.map(Duration::from_secs), limit })
+        Ok(Wait { number, version, longest: longest.map(Duration::from_secs), limit })
     }
 
     fn end_wait(&mut self, cookie: &str, wait: &Wait) {
