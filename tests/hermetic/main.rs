@@ -9,11 +9,16 @@ mod cel_cases;
 #[path = "../support/vcenter/mod.rs"]
 mod fake_vcenter;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
+#[path = "../support/proxy/mod.rs"]
+mod fault_proxy;
+#[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/tls.rs"]
 mod tls;
 
+mod adapter;
 mod cel;
 mod crd_files;
+mod proxy;
 mod schema;
 mod vcenter;
 mod vcenter_strict;

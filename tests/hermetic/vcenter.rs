@@ -1,64 +1,15 @@
 //! The public vCenter adapter against the strict fake, and with it the fake's own strictness.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use berth::{
-    placement::inventory::Inventory,
-    vsphere::{CertificateProblem, Credentials, Endpoint, Error, Report, Trust, run},
-};
+use berth::vsphere::{CertificateProblem, Error, Report, Trust};
 use serde_json::json;
-use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-use crate::fake_vcenter::{Action, FakeVcenter, Fault, Options};
-
-/// A connection in its own task.
-struct Running {
-    reports: mpsc::Receiver<Report>,
-    stop: CancellationToken,
-    task: JoinHandle<Result<(), Error>>,
-}
-
-fn start(fake: &FakeVcenter) -> Running {
-    start_with(fake, Trust::CaBundle(fake.ca_pem.clone()), &Options::default().password)
-}
-
-fn start_with(fake: &FakeVcenter, trust: Trust, password: &str) -> Running {
-    let (sender, reports) = mpsc::channel(8);
-    let stop = CancellationToken::new();
-    let endpoint = Endpoint::new(fake.url.parse().unwrap(), trust, Duration::from_mins(1));
-    let credentials =
-        Credentials::new(Options::default().username.into(), password.to_owned().into()).unwrap();
-    let task = tokio::spawn(run(endpoint, credentials, sender, stop.clone()));
-    Running { reports, stop, task }
-}
-
-impl Running {
-    /// The next inventory; fails when the connection ends without one.
-    async fn inventory(&mut self) -> Arc<Inventory> {
-        while let Some(report) = self.reports.recv().await {
-            if let Report::Inventory { inventory, .. } = report {
-                return inventory;
-            }
-        }
-        panic!("no inventory: {:?}", (&mut self.task).await);
-    }
-
-    /// Stops it, and how it ended.
-    async fn stop(self) -> Result<(), Error> {
-        self.stop.cancel();
-        self.task.await.unwrap()
-    }
-
-    /// How it ends by itself, and how many inventories it reported on the way.
-    async fn end(mut self) -> (Error, usize) {
-        let mut inventories = 0;
-        while let Some(report) = self.reports.recv().await {
-            inventories += usize::from(matches!(report, Report::Inventory { .. }));
-        }
-        (self.task.await.unwrap().unwrap_err(), inventories)
-    }
-}
+use crate::{
+    adapter::{start, start_with},
+    fake_vcenter::{Action, FakeVcenter, Fault, Options},
+};
 
 fn three() -> Options {
     Options::with_datastores(&json!([
@@ -124,7 +75,7 @@ async fn a_session_that_expires_ends_the_connection_with_its_name() {
 async fn a_wrong_password_is_tried_once() {
     let fake = FakeVcenter::start(three()).await;
     let trust = Trust::CaBundle(fake.ca_pem.clone());
-    let running = start_with(&fake, trust, "wrong");
+    let running = start_with(&fake.url, trust, "wrong");
     assert_eq!(running.end().await, (Error::InvalidLogin, 0));
     let logins = fake.logins();
     assert_eq!((logins.len(), logins[0].succeeded), (1, false));
@@ -331,7 +282,7 @@ async fn a_withheld_property_is_not_an_absent_one() {
 async fn the_right_certificate_with_another_key_gets_no_request() {
     let fake = FakeVcenter::start(Options { other_key: true, ..three() }).await;
     for trust in [Trust::CaBundle(fake.ca_pem.clone()), Trust::thumbprint(&fake.thumbprint).unwrap()] {
-        let running = start_with(&fake, trust, &Options::default().password);
+        let running = start_with(&fake.url, trust, &Options::default().password);
         assert_eq!(running.end().await, (Error::Certificate(CertificateProblem::Key), 0));
     }
     assert!(fake.requests().is_empty());
@@ -341,7 +292,7 @@ async fn the_right_certificate_with_another_key_gets_no_request() {
     }
     let fake = FakeVcenter::start(three()).await;
     let trust = Trust::thumbprint(&fake.thumbprint).unwrap();
-    let mut running = start_with(&fake, trust, &Options::default().password);
+    let mut running = start_with(&fake.url, trust, &Options::default().password);
     running.inventory().await;
     running.stop().await.unwrap();
 }
