@@ -5,13 +5,26 @@
 
 #[path = "../support/cel_cases.rs"]
 mod cel_cases;
+#[allow(dead_code, unused_imports, reason = "each user needs a part")]
+#[path = "../support/vcenter/mod.rs"]
+mod fake_vcenter;
+#[allow(dead_code, unused_imports, reason = "each user needs a part")]
+#[path = "../support/proxy/mod.rs"]
+mod fault_proxy;
 #[path = "../support/kube/mod.rs"]
 mod kube_server;
+#[allow(dead_code, unused_imports, reason = "each user needs a part")]
+#[path = "../support/tls.rs"]
+mod tls;
 
+mod adapter;
 mod cel;
 mod controller;
 mod crd_files;
 mod kube_api;
+mod proxy;
 mod schema;
+mod vcenter;
+mod vcenter_strict;
 mod wire;
 mod words;
