@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The modules of the core, the roots of paths that each may `use`, and what of ours it may name.
 const CORE: [(&str, &[&str], &[&str]); 5] = [
     ("api", &["jiff", "k8s_openapi", "kube", "schemars", "serde", "serde_json"], &["api"]),
-    ("placement", &["regex", "sha2", "thiserror"], &["api", "placement"]),
+    ("placement", &["jiff", "regex", "sha2", "thiserror"], &["api", "placement"]),
     ("resolve", &["jiff"], &["api", "placement", "resolve"]),
     ("status", &["jiff", "serde", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),
     ("scheduler", &["jiff", "serde", "serde_json"], &["api", "placement", "resolve", "scheduler", "status"]),

@@ -7,20 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use super::schema;
 
-/// `Ready` is always there once an object was observed; the others only while True, and never both.
+/// `Ready` is always there once an object was observed; `Reconciling` and `Stalled` only while True, and never
+/// both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConditionType {
     /// Whether the object is what its users wait for.
     Ready,
     /// Not yet, but it can still succeed without an edit.
     Reconciling,
-    /// It cannot succeed without an edit.
+    /// It cannot succeed without an edit, or not within the time given.
     Stalled,
+    /// Room is kept for a placed instance. Only on placements, once placed.
+    RoomKept,
 }
 
 impl ConditionType {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ready, Self::Reconciling, Self::Stalled];
+    pub const ALL: [Self; 4] = [Self::Ready, Self::Reconciling, Self::Stalled, Self::RoomKept];
 
     /// The one of this name; nothing when the condition is somebody else's.
     #[must_use]
@@ -35,6 +38,7 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::Reconciling => "Reconciling",
             Self::Stalled => "Stalled",
+            Self::RoomKept => "RoomKept",
         }
     }
 }

@@ -49,14 +49,28 @@ words! {
         VCenterNotAllowed,
         /// No VCenter is named and this namespace may use more than one.
         AmbiguousVCenter,
+        /// A datacenter, cluster or host that is asked for is not in the vCenter.
+        ScopeNotFound,
         /// A decision is due and not made yet.
         Pending,
         /// The placement has a field that cannot be used.
         InvalidSpec,
         /// The root disk is smaller than the image that it is made from.
         RootDiskSmallerThanImage,
+        /// The placement is not placed for as long as its progressDeadlineSeconds; Berth keeps trying.
+        DeadlineExceeded,
         /// The placement is suspended and not decided for this revision.
         Suspended,
+    }
+}
+
+words! {
+    /// Why the RoomKept condition of an `InstancePlacement` is what it is.
+    RoomReason {
+        /// All of the room is kept until the instance appears.
+        Open,
+        /// The instance did not appear in time, so no room is kept for it any more.
+        Expired,
     }
 }
 
@@ -97,16 +111,30 @@ words! {
         NameNotMatched,
         /// Its name matches the pattern for exclusion.
         NameExcluded,
+        /// It is in another datacenter, or mounted by no host that was asked for.
+        NotInScope,
+        /// It is a local disk: not mounted by at least two hosts.
+        NotShared,
+        /// The hosts that must be able to use it are not: not mounted, read-only, or no path leads there.
+        NotMountedOnHosts,
         /// Its free space, less headroom and kept room, is less than what is written at creation.
         InsufficientFreeSpace,
         /// Everything promised on it would exceed its capacity.
         OversubscriptionLimit,
+        /// A disk is larger than the largest that it takes.
+        DiskTooLarge,
+        /// A thin disk was asked for, which it does not support.
+        ProvisioningUnsupported,
+        /// The image cannot be transferred to it in its format.
+        DiskTypeUnsupported,
         /// It is a VVOL datastore and a disk is not a whole number of MiB.
         SizeNotMiBAligned,
         /// It is a VVOL datastore and a disk is smaller than the minimum.
         BelowMinimumSize,
         /// It is a VVOL datastore and the size of the image is not known.
         SizeUnknown,
+        /// Another member of the spread group is on it.
+        SpreadConflict,
         /// The vCenter did not return a property that a rule needs.
         IncompleteData,
     }

@@ -36,12 +36,28 @@ pub(super) fn decided_once() -> Rule {
 
 /// Once decided, what was decided on may change only in an update that asks for a new decision.
 pub(super) fn spec_immutable_once_placed() -> Rule {
+    let image = both_or_neither(
+        "image",
+        &format!("{} && {}", same_size("image", "virtualSize"), same("image.diskType")),
+    );
+    let root_disk = both_or_neither(
+        "rootDisk",
+        &format!("{} && {}", same_optional_size("rootDisk", "size"), same("rootDisk.provisioning")),
+    );
+    let memory = both_or_neither(
+        "memory",
+        &format!("{} && {}", same_size("memory", "size"), same_optional_size("memory", "reservation")),
+    );
     let unchanged = [
-        same_optional("placementClassName"),
-        same_optional("vCenterName"),
-        same_optional_size("image", "virtualSize"),
-        same_optional_size("rootDisk", "size"),
-        same_optional("datastores"),
+        same("placementClassName"),
+        same("vCenterName"),
+        image,
+        root_disk,
+        same_disks(),
+        memory,
+        same("compute"),
+        same("datastores"),
+        same("spread"),
     ]
     .join(" && ");
     Rule::new(format!(
@@ -57,18 +73,43 @@ pub(super) fn spec_immutable_once_placed() -> Rule {
     .field_path(".spec")
 }
 
-fn same_optional(field: &str) -> String {
+/// An optional field below `spec` is what it was.
+fn same(field: &str) -> String {
     let (new, old) = (format!("self.spec.{field}"), format!("oldSelf.spec.{field}"));
-    format!("has({new}) == has({old}) && (!has({new}) || {new} == {old})")
+    format!("(has({new}) == has({old}) && (!has({new}) || {new} == {old}))")
+}
+
+/// An optional part is there in both or in neither, and if it is, this holds.
+fn both_or_neither(part: &str, holds: &str) -> String {
+    let (new, old) = (format!("self.spec.{part}"), format!("oldSelf.spec.{part}"));
+    format!("(has({new}) == has({old}) && (!has({new}) || ({holds})))")
 }
 
 /// By value: tools rewrite `21474836480` as `2.147483648e+10`, which is no change.
-fn same_optional_size(parent: &str, field: &str) -> String {
-    let (new, old) = (format!("self.spec.{parent}"), format!("oldSelf.spec.{parent}"));
-    let (a, b) = (format!("string({new}.{field})"), format!("string({old}.{field})"));
+fn same_size(part: &str, field: &str) -> String {
+    same_quantity(&format!("self.spec.{part}.{field}"), &format!("oldSelf.spec.{part}.{field}"))
+}
+
+fn same_optional_size(part: &str, field: &str) -> String {
+    let (new, old) = (format!("self.spec.{part}.{field}"), format!("oldSelf.spec.{part}.{field}"));
+    format!("(has({new}) == has({old}) && (!has({new}) || {}))", same_quantity(&new, &old))
+}
+
+fn same_quantity(new: &str, old: &str) -> String {
+    let (a, b) = (format!("string({new})"), format!("string({old})"));
     format!(
-        "has({new}) == has({old}) && (!has({new}) || {a} == {b} || (isQuantity({a}) && isQuantity({b}) && \
-         quantity({a}).compareTo(quantity({b})) == 0))"
+        "({a} == {b} || (isQuantity({a}) && isQuantity({b}) && quantity({a}).compareTo(quantity({b})) == 0))"
+    )
+}
+
+/// The same disks by name, in any order.
+fn same_disks() -> String {
+    let (new, old) = ("self.spec.additionalDisks", "oldSelf.spec.additionalDisks");
+    let size = same_quantity("d.size", "o.size");
+    format!(
+        "(has({new}) == has({old}) && (!has({new}) || (size({new}) == size({old}) && {new}.all(d, \
+         {old}.exists(o, o.name == d.name && has(o.provisioning) == has(d.provisioning) && \
+         (!has(d.provisioning) || o.provisioning == d.provisioning) && {size})))))"
     )
 }
 
@@ -79,17 +120,23 @@ pub(super) fn decision_has_revision() -> Rule {
 
 /// There must be something to place.
 pub(super) fn something_to_place() -> Rule {
-    refusing("has(self.image) || has(self.rootDisk)", "image or rootDisk.size is required")
-        .reason(Reason::FieldValueRequired)
+    refusing(
+        "has(self.image) || (has(self.rootDisk) && has(self.rootDisk.size))",
+        "image or rootDisk.size is required",
+    )
+    .reason(Reason::FieldValueRequired)
 }
+
+/// No condition on types, or others than VVOL.
+const NOT_ONLY_VVOL: &str = "!has(self.datastores) || !has(self.datastores.types) || \
+     size(self.datastores.types) == 0 || !self.datastores.types.all(t, t.lowerAscii() == 'vvol')";
 
 /// Where only VVOL is allowed, a size that no VVOL datastore takes is refused before anything is placed.
 pub(super) fn whole_mib_where_only_vvol(parent: &str, field: &str) -> Rule {
     let size = format!("quantity(string(self.{parent}.{field}))");
     let bytes = format!("{size}.asInteger()");
     Rule::new(format!(
-        "!has(self.{parent}) || !has(self.datastores) || !has(self.datastores.types) || \
-         size(self.datastores.types) == 0 || !self.datastores.types.all(t, t.lowerAscii() == 'vvol') || \
+        "!has(self.{parent}) || !has(self.{parent}.{field}) || {NOT_ONLY_VVOL} || \
          !isQuantity(string(self.{parent}.{field})) || !{size}.isInteger() || {bytes} % 1048576 == 0"
     ))
     .message(Message::Expression(format!(
@@ -98,6 +145,29 @@ pub(super) fn whole_mib_where_only_vvol(parent: &str, field: &str) -> Rule {
          ({bytes} / 1048576 + 1) * 1048576, {bytes} / 1048576 + 1])"
     )))
     .reason(Reason::FieldValueInvalid)
+}
+
+/// The same for every additional disk.
+pub(super) fn whole_mib_of_additional_disks_where_only_vvol() -> Rule {
+    let whole = "!isQuantity(string(d.size)) || !quantity(string(d.size)).isInteger() || \
+                 quantity(string(d.size)).asInteger() % 1048576 == 0";
+    Rule::new(format!(
+        "!has(self.additionalDisks) || {NOT_ONLY_VVOL} || self.additionalDisks.all(d, {whole})"
+    ))
+    .message(Message::Expression(format!(
+        "'only VVOL is allowed, and VVOL datastores take whole MiB only: not so disk %s of additionalDisks'\
+             .format([self.additionalDisks.filter(d, !({whole}))[0].name])"
+    )))
+    .reason(Reason::FieldValueInvalid)
+}
+
+/// What is reserved is part of the memory.
+pub(super) fn reservation_within_size() -> Rule {
+    refusing(
+        "!has(self.reservation) || !isQuantity(string(self.reservation)) || !isQuantity(string(self.size)) || \
+         !quantity(string(self.reservation)).isGreaterThan(quantity(string(self.size)))",
+        "reservation cannot be more than size",
+    )
 }
 
 /// The size of a disk.
@@ -136,7 +206,7 @@ pub(super) fn one_way_to_trust() -> Rule {
 /// A selector that is not used would be read as one that is.
 pub(super) fn selector_when_selected() -> Rule {
     refusing(
-        "(self.from == 'Selector') == has(self.selector)",
+        "(has(self.from) && self.from == 'Selector') == has(self.selector)",
         "selector is required with from: Selector, and not allowed otherwise",
     )
 }

@@ -10,6 +10,8 @@ use super::{GROUP, InstancePlacement, PlacementClass, VCenter, rules};
 const HEADER: &str = "# Written by `berth crd` from src/api. Do not edit.\n";
 /// Names of Kubernetes objects.
 pub(super) const OBJECT_NAME: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+/// Names within an object.
+pub(super) const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// `https://host[:port]`: no path, no user info.
 pub(super) const SERVER: &str =
     r"^https://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$";

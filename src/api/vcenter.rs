@@ -1,11 +1,9 @@
 //! `VCenter`: an admin's connection to a vCenter, and its outer limits. No I/O.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, DatastoreSelector, rules, schema};
+use super::{AllowedNamespaces, Condition, DatastoreSelector, rules, schema};
 
 /// How to reach a vCenter, and what of it may be used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -56,32 +54,6 @@ pub struct VCenterSpec {
 
 const fn default_inventory_max_age() -> i32 {
     60
-}
-
-/// Which namespaces may use a vCenter.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::selector_when_selected())]
-pub struct AllowedNamespaces {
-    /// None, All, or those that the selector selects.
-    #[serde(default)]
-    pub from: NamespacesFrom,
-    /// Selects namespaces by their labels, with `from: Selector`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::namespace_selector")]
-    pub selector: Option<LabelSelector>,
-}
-
-/// None, all, or the selected namespaces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum NamespacesFrom {
-    /// No namespace.
-    #[default]
-    None,
-    /// Every namespace.
-    All,
-    /// The namespaces that the selector selects.
-    Selector,
 }
 
 /// What Berth says of a vCenter.

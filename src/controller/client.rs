@@ -60,12 +60,15 @@ pub enum ClientError {
     ServerName(#[from] rustls::pki_types::InvalidDnsNameError),
 }
 
-/// Connects as the kubeconfig or the service account says.
+/// Connects as the configuration says.
 ///
 /// # Errors
 /// When the configuration cannot be used; the server itself is not asked anything yet.
-pub async fn client(metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Result<Client, ClientError> {
-    let config = Config::infer().await?;
+pub fn client(
+    config: Config,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+) -> Result<Client, ClientError> {
     if config.proxy_url.is_some() {
         return Err(ClientError::Proxy);
     }

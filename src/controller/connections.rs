@@ -54,7 +54,7 @@ impl Connections {
         let prepared = self.prepare(endpoint, secret, secret_version);
         let stop = CancellationToken::new();
         let connection = Connection { shell: Arc::clone(&self.shell), vcenter: vcenter.clone(), attempt };
-        let task = tokio::spawn(connection.run(prepared, stop.clone()));
+        let task = self.shell.tasks.spawn(connection.run(prepared, stop.clone()));
         self.running.insert((vcenter, attempt), Running { stop, task });
     }
 

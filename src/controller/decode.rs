@@ -25,7 +25,9 @@ pub(super) fn placement(object: RawObject) -> Result<SeenPlacement, Incomplete> 
     let RawObject { metadata, spec, status } = object;
     let (status, foreign_status) = placement_status(&status);
     let meta = meta(&metadata)?;
-    Ok(SeenPlacement { key: key(metadata)?, meta, spec: decode_spec(&spec), status, foreign_status })
+    let deleting = metadata.deletion_timestamp.is_some();
+    let (key, spec) = (key(metadata)?, decode_spec(&spec));
+    Ok(SeenPlacement { key, meta, deleting, spec, status, foreign_status })
 }
 
 pub(super) fn class(object: RawObject) -> Result<SeenClass, Incomplete> {
@@ -124,6 +126,7 @@ fn placement_status(status: &Value) -> (InstancePlacementStatus, bool) {
         conditions: conditions(status),
         instance_uuid: part(status, "instanceUUID"),
         datastore: part(status, "datastore"),
+        compute: part(status, "compute"),
         image: part(status, "image"),
         claim: part(status, "claim"),
         decision: part(status, "decision"),

@@ -39,10 +39,11 @@ impl Events {
         let waiting = stream::unfold(receiver, |mut receiver| async move {
             receiver.recv().await.map(|announcement| (announcement, receiver))
         });
-        tokio::spawn(async move {
+        let tasks = shell.tasks.clone();
+        drop(tasks.spawn(async move {
             let publish = |announcement| publish(&shell, announcement);
             waiting.for_each_concurrent(CONCURRENT, publish).await;
-        });
+        }));
         Self(sender)
     }
 
@@ -61,7 +62,7 @@ async fn publish(shell: &Shell, announcement: Announcement) {
         Subject::Class(_) | Subject::VCenter(_) => "default",
     };
     let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events?fieldManager=berth");
-    let body = event(&announcement, namespace, Timestamp::now()).to_string();
+    let body = event(&announcement, namespace, shell.clock.now()).to_string();
     match tokio::time::timeout(TIMEOUT, post(&shell.client, &path, body)).await {
         Ok(Ok(_)) => {}
         Ok(Err(failure)) => debug!(reason = failure.message(), "an event was not published"),

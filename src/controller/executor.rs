@@ -101,14 +101,14 @@ impl Executor {
         work: impl Future<Output = Input> + Send + 'static,
     ) {
         let shell = Arc::clone(&self.shell);
-        tokio::spawn(async move {
+        drop(self.shell.tasks.spawn(async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             let input = outcome.unwrap_or_else(|_| {
                 error!("a task broke off; this is a defect of Berth");
                 broken()
             });
-            shell.tell(input).await
-        });
+            shell.tell(input).await;
+        }));
     }
 }
 

@@ -16,8 +16,10 @@ use tokio::sync::mpsc;
 use crate::scheduler::Input;
 use crate::telemetry::{Metrics, Readiness};
 
+use super::environment::Clock;
 use super::secrets::Secrets;
 use super::shell::Shell;
+use super::tasks::Tasks;
 
 /// Status code, body and `Warning` header.
 pub(super) type Answer = (u16, String, Option<&'static str>);
@@ -68,6 +70,8 @@ pub(super) fn shell(
         readiness: Arc::new(Readiness::default()),
         metrics: Arc::new(Metrics::new()),
         secrets: Secrets::default(),
+        clock: Clock::system(),
+        tasks: Tasks::default(),
     };
     (Arc::new(shell), told)
 }

@@ -6,6 +6,7 @@ mod call;
 mod client;
 mod connections;
 mod decode;
+mod environment;
 mod events;
 mod executor;
 mod identity;
@@ -16,6 +17,7 @@ mod raw;
 mod secrets;
 mod shell;
 mod signals;
+mod tasks;
 mod text;
 mod vcenter_status;
 mod watch;
@@ -26,21 +28,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use kube::Config;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::scheduler::{Action, Input, Now, Scheduler, Settings};
-use crate::telemetry::{self, Metrics, Readiness};
+use crate::telemetry;
 
 pub use client::ClientError;
+pub use environment::{Clock, Environment};
 
 use executor::Executor;
 use secrets::Secrets;
 use shell::Shell;
-use signals::Signals;
+use tasks::Tasks;
 
 /// Inputs that wait for the scheduler; whoever has more waits itself.
 const INPUTS: usize = 1024;
@@ -93,37 +97,60 @@ pub enum Error {
 /// # Errors
 /// When an address or the configured access to the cluster cannot be used.
 pub async fn run(options: Options) -> Result<(), Error> {
-    let mut signals = Signals::new().map_err(Error::Signals)?;
-    let metrics = Arc::new(Metrics::new());
-    let readiness = Arc::new(Readiness::default());
+    let environment = Environment {
+        stop: signals::stop_on_signal().map_err(Error::Signals)?,
+        config: Config::infer().await.map_err(ClientError::from)?,
+        clock: Clock::system(),
+        metrics: Arc::default(),
+        readiness: Arc::default(),
+    };
+    run_in(options, environment).await
+}
+
+/// [`run`] in a world that is given. Whoever drops the future ends everything at once, as if the process had
+/// been killed.
+///
+/// # Errors
+/// When an address or the access to the cluster cannot be used.
+pub async fn run_in(options: Options, environment: Environment) -> Result<(), Error> {
+    let Environment { config, clock, metrics, readiness, stop } = environment;
+    let (tasks, _ended_with_this) = Tasks::new();
     watch::expect_lists(&readiness);
-    listen(options.metrics_bind_address, telemetry::metrics_routes(Arc::clone(&metrics))).await?;
-    listen(options.health_probe_bind_address, telemetry::health_routes(Arc::clone(&readiness))).await?;
-    let client = client::client(Arc::clone(&metrics), Arc::clone(&readiness)).await?;
+    listen(&tasks, options.metrics_bind_address, telemetry::metrics_routes(Arc::clone(&metrics))).await?;
+    let health = telemetry::health_routes(Arc::clone(&readiness));
+    listen(&tasks, options.health_probe_bind_address, health).await?;
+    let client = client::client(config, Arc::clone(&metrics), Arc::clone(&readiness))?;
     let (inputs, received) = mpsc::channel(INPUTS);
-    let namespace = options.namespace;
-    let shell =
-        Arc::new(Shell { client, namespace, inputs, readiness, metrics, secrets: Secrets::default() });
+    let shell = Arc::new(Shell {
+        client,
+        namespace: options.namespace,
+        inputs,
+        readiness,
+        metrics,
+        secrets: Secrets::default(),
+        clock,
+        tasks,
+    });
 
     let (placement_lists, restarts) = channel::channel(0);
     let watches = watch::start(&shell, restarts);
     let cluster_identity = tokio::select! {
         identity = identity::find(&shell.client, &shell.readiness, options.cluster_name) => identity,
-        () = signals.first() => return Ok(()),
+        () = stop.cancelled() => return Ok(()),
     };
     let watch_namespaces = options.watch_namespaces.into_iter().collect();
     let scheduler = Scheduler::new(Settings { cluster_identity, watch_namespaces });
     let executor = Executor::new(&shell, placement_lists);
-    let (metrics, readiness) = (Arc::clone(&shell.metrics), Arc::clone(&shell.readiness));
-    readiness.pending(TERM, "not begun yet");
-    Loop { scheduler, executor, metrics, readiness, deciding: false, started: Instant::now(), wake: None }
-        .run(received, watches, &mut signals)
+    shell.readiness.pending(TERM, "not begun yet");
+    let started = Instant::now();
+    Loop { scheduler, executor, shell, deciding: false, started, wake: None }
+        .run(received, watches, &stop)
         .await
 }
 
-async fn listen(address: SocketAddr, routes: axum::Router) -> Result<(), Error> {
+async fn listen(tasks: &Tasks, address: SocketAddr, routes: axum::Router) -> Result<(), Error> {
     let listener = telemetry::bind(address).await.map_err(|source| Error::Bind { address, source })?;
-    tokio::spawn(telemetry::serve(listener, routes));
+    drop(tasks.spawn(telemetry::serve(listener, routes)));
     Ok(())
 }
 
@@ -131,8 +158,7 @@ async fn listen(address: SocketAddr, routes: axum::Router) -> Result<(), Error> 
 struct Loop {
     scheduler: Scheduler,
     executor: Executor,
-    metrics: Arc<Metrics>,
-    readiness: Arc<Readiness>,
+    shell: Arc<Shell>,
     deciding: bool,
     started: Instant,
     wake: Option<Instant>,
@@ -143,7 +169,7 @@ impl Loop {
         mut self,
         mut received: mpsc::Receiver<Input>,
         mut watches: JoinSet<()>,
-        signals: &mut Signals,
+        stop: &CancellationToken,
     ) -> Result<(), Error> {
         let mut count = interval(COUNT_EVERY);
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -152,7 +178,7 @@ impl Loop {
         let mut stopped = self.step(Input::LeaseHeld);
         while !stopped {
             let input = tokio::select! {
-                () = signals.first(), if give_up.is_none() => {
+                () = stop.cancelled(), if give_up.is_none() => {
                     info!("stopping");
                     give_up = Instant::now().checked_add(GRACE);
                     Input::Shutdown
@@ -168,7 +194,7 @@ impl Loop {
                     break;
                 }
                 _ = count.tick() => {
-                    self.metrics.placements(&self.scheduler.counts());
+                    self.shell.metrics.placements(&self.scheduler.counts());
                     continue;
                 }
             };
@@ -183,7 +209,7 @@ impl Loop {
 
     /// True when everything is settled and the process may end.
     fn step(&mut self, input: Input) -> bool {
-        let now = Now { wall: Timestamp::now(), monotonic: self.started.elapsed() };
+        let now = Now { wall: self.shell.clock.now(), monotonic: self.started.elapsed() };
         let mut actions = Vec::new();
         self.scheduler.step(now, input, &mut actions);
         let mut stopped = false;
@@ -197,10 +223,10 @@ impl Loop {
         if self.scheduler.is_deciding() != self.deciding {
             self.deciding = !self.deciding;
             if self.deciding {
-                self.readiness.done(TERM);
+                self.shell.readiness.done(TERM);
                 info!("deciding");
             } else {
-                self.readiness.pending(TERM, "another is to begin");
+                self.shell.readiness.pending(TERM, "another is to begin");
             }
         }
         stopped
@@ -223,20 +249,18 @@ mod tests {
     fn idle() -> (Loop, mpsc::Receiver<Input>) {
         let (shell, told) = shell(|_, _| status(503, "starting"));
         let executor = Executor::new(&shell, channel::Sender::new(0));
-        let (metrics, readiness) = (Arc::clone(&shell.metrics), Arc::clone(&shell.readiness));
         let (scheduler, started) = (Scheduler::default(), Instant::now());
-        (Loop { scheduler, executor, metrics, readiness, deciding: false, started, wake: None }, told)
+        (Loop { scheduler, executor, shell, deciding: false, started, wake: None }, told)
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_first_signal_ends_the_loop_in_bounded_time() {
         let (the_loop, told) = idle();
-        let asked = channel::Sender::new(false);
-        let mut signals = Signals::from(asked.subscribe());
-        let running = the_loop.run(told, JoinSet::new(), &mut signals);
+        let stop = CancellationToken::new();
+        let running = the_loop.run(told, JoinSet::new(), &stop);
         let asking = async {
             tokio::time::sleep(Duration::from_hours(1)).await;
-            asked.send_replace(true);
+            stop.cancel();
             Instant::now()
         };
         let (outcome, at) = tokio::join!(running, asking);
@@ -246,10 +270,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_one_of_its_watches_berth_does_not_go_on() {
         let (the_loop, told) = idle();
-        let asked = channel::Sender::new(false);
         let mut watches = JoinSet::new();
         watches.spawn(async { panic!("on purpose") });
-        let outcome = the_loop.run(told, watches, &mut Signals::from(asked.subscribe())).await;
+        let outcome = the_loop.run(told, watches, &CancellationToken::new()).await;
         assert!(matches!(outcome, Err(Error::WatchEnded)));
     }
 }

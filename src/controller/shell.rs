@@ -8,7 +8,9 @@ use tokio::sync::mpsc;
 use crate::scheduler::Input;
 use crate::telemetry::{Metrics, Readiness};
 
+use super::environment::Clock;
 use super::secrets::Secrets;
+use super::tasks::Tasks;
 
 /// Shared by everything that performs actions or feeds inputs.
 pub(super) struct Shell {
@@ -24,6 +26,10 @@ pub(super) struct Shell {
     pub(super) metrics: Arc<Metrics>,
     /// Credentials.
     pub(super) secrets: Secrets,
+    /// The time of day.
+    pub(super) clock: Clock,
+    /// Starts what is to end with this run.
+    pub(super) tasks: Tasks,
 }
 
 impl Shell {

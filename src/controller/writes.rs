@@ -1,6 +1,5 @@
 //! Reads a placement and writes its status. Does I/O.
 
-use jiff::Timestamp;
 use kube::Client;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -64,7 +63,7 @@ pub(super) async fn read_then_put(shell: &Shell, key: &Key, uid: &str, change: &
     let object = fetch_same(&shell.client, &path, uid).await?;
     let resource_version = version(&object)?;
     let current = object.get("status").cloned().unwrap_or_else(|| json!({}));
-    let wanted = status::apply(&current, change, Timestamp::now());
+    let wanted = status::apply(&current, change, shell.clock.now());
     if wanted == current {
         return Ok(resource_version);
     }

@@ -2,10 +2,13 @@
 //!
 //! Sums and products are of 128 bits and saturate; every figure that enters has 64.
 
+use std::cmp::Ordering;
+
 use super::bytes::{Bytes, Unit};
 use super::inventory::Datastore;
 use super::ledger::{Claim, Kept};
 use super::request::Request;
+use super::selector::lists;
 
 /// vSAN reports raw space, and its default policy keeps two copies of every byte.
 const VSAN_SPACE_PERCENT: u32 = 200;
@@ -23,6 +26,8 @@ pub(super) struct Room {
     /// At most the capacity: vCenter does report more.
     free: u64,
     headroom: u128,
+    /// What may be promised, in percent of the capacity; none: no limit.
+    limit: Option<u32>,
     /// None when vCenter did not return it; it then counts as 0.
     uncommitted: Option<u64>,
     kept: Kept,
@@ -50,12 +55,12 @@ impl Room {
             return Err(NoRoom::Unknown);
         };
         let capacity = capacity.min(Bytes::MAX.get());
-        let vsan = kind.eq_ignore_ascii_case("vsan");
         Ok(Self {
-            factor: if vsan { VSAN_SPACE_PERCENT } else { PLAIN_SPACE_PERCENT },
+            factor: space_percent(request, kind),
             capacity,
             free: free.min(capacity),
             headroom: percent_of(capacity, request.headroom_percent).max(u128::from(request.headroom)),
+            limit: request.oversubscription,
             uncommitted: datastore.uncommitted,
             kept,
             requested: request.requested,
@@ -68,10 +73,23 @@ impl Room {
         self.usable().is_none_or(|usable| usable < self.cost(self.needed_now))
     }
 
-    /// `OversubscriptionLimit`: what is used, promised and asked is more than 100 % of the capacity, as in
-    /// SAP's forks of Nova and Cinder.
+    /// `OversubscriptionLimit`: what is used, promised and asked is more than the limit, as in SAP's forks of
+    /// Nova and Cinder.
     pub(super) fn is_oversubscribed(&self) -> bool {
-        self.promised() > u128::from(self.capacity)
+        self.promisable().is_some_and(|most| self.promised() > most)
+    }
+
+    /// What may be promised in all, rounded down.
+    fn promisable(&self) -> Option<u128> {
+        let limit = self.limit?;
+        let (whole, rest) = (self.capacity / PERCENT, self.capacity % PERCENT);
+        let rest = rest.saturating_mul(u64::from(limit)) / PERCENT;
+        Some(u128::from(whole).saturating_mul(u128::from(limit)).saturating_add(u128::from(rest)))
+    }
+
+    /// What is used and claimed, of how much: `LeastUtilized` ranks by it.
+    pub(super) fn utilization(&self) -> Fraction {
+        Fraction { part: self.used().saturating_add(self.kept.immediate), whole: self.capacity }
     }
 
     /// What a placement here is promised.
@@ -129,22 +147,32 @@ impl Room {
 
     /// `would promise 1100.0 GiB of 1024.0 GiB: 500.0 used + 300.0 uncommitted + ...`.
     pub(super) fn say_oversubscribed(&self) -> String {
-        let capacity = u128::from(self.capacity);
-        let unit = telling_unit(capacity, self.promised());
+        let most = self.promisable().unwrap_or(u128::MAX);
+        let unit = telling_unit(most, self.promised());
         let figure = |bytes| unit.figure(bytes);
         let uncommitted = self.uncommitted.map_or_else(
             || "0 uncommitted (not reported)".to_owned(),
             |bytes| format!("{} uncommitted", figure(u128::from(bytes))),
         );
         format!(
-            "would promise {} {unit} of {} {unit}: {} used + {uncommitted} + {} claimed + {} requested{}",
+            "would promise {} {unit} of {} {unit}{}: {} used + {uncommitted} + {} claimed + {} requested{}",
             figure(self.promised()),
-            figure(capacity),
+            figure(most),
+            self.say_limit(unit),
             figure(self.used()),
             figure(self.kept.bytes),
             figure(self.cost(self.requested)),
             self.say_factor(unit, self.requested),
         )
+    }
+
+    fn say_limit(&self, unit: Unit) -> String {
+        match self.limit {
+            Some(limit) if u64::from(limit) != PERCENT => {
+                format!(" ({} x {limit} %)", unit.figure(u128::from(self.capacity)))
+            }
+            _ => String::new(),
+        }
     }
 
     fn say_factor(&self, unit: Unit, size: Bytes) -> String {
@@ -154,6 +182,56 @@ impl Room {
         format!(" ({} x {} %)", unit.figure(u128::from(size.get())), self.factor)
     }
 }
+
+/// What a byte costs on a type, in percent.
+fn space_percent(request: &Request, kind: &str) -> u32 {
+    let said = request.space_factors.iter().find(|(types, _)| lists(types, kind));
+    match said {
+        Some((_, percent)) => *percent,
+        None if kind.eq_ignore_ascii_case("vsan") => VSAN_SPACE_PERCENT,
+        None => PLAIN_SPACE_PERCENT,
+    }
+}
+
+/// A part of a whole, ordered by its value without rounding. A part of nothing comes after every other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fraction {
+    part: u128,
+    whole: u64,
+}
+
+impl Ord for Fraction {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let split = |fraction: &Self| {
+            let whole = u128::from(fraction.whole);
+            Some((fraction.part.checked_div(whole)?, fraction.part.checked_rem(whole)?))
+        };
+        match (split(self), split(other)) {
+            // Each rest is below its whole, so that the products are below 2^128.
+            (Some((a, rest_a)), Some((b, rest_b))) => a.cmp(&b).then_with(|| {
+                let crossed = |rest: u128, whole: u64| rest.saturating_mul(u128::from(whole));
+                crossed(rest_a, other.whole).cmp(&crossed(rest_b, self.whole))
+            }),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        }
+    }
+}
+
+impl PartialOrd for Fraction {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Fraction {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Fraction {}
 
 /// The unit of the first figure, or bytes when the two would look the same in it.
 fn telling_unit(a: u128, b: u128) -> Unit {

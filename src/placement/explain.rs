@@ -15,6 +15,12 @@ const MAX_MESSAGE: usize = 1024;
 /// Longest message of one reason, in bytes.
 const MAX_REASON: usize = 256;
 
+/// A message within the bounds of a condition's and an event's.
+#[must_use]
+pub fn bounded_message(message: &str) -> String {
+    text::cut(message, MAX_MESSAGE)
+}
+
 /// How many datastores there are of each verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -67,7 +73,7 @@ impl Tally {
                 if against.is_empty() { selected } else { format!("{selected}; not eligible: {against}") }
             }
         };
-        text::cut(&message, MAX_MESSAGE)
+        bounded_message(&message)
     }
 
     /// `3 InsufficientFreeSpace, 2 SizeNotMiBAligned (image is ...) (2 fail more than one rule)`.

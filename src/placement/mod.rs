@@ -15,6 +15,7 @@ mod bytes;
 mod capacity;
 mod class;
 mod codes;
+mod compute;
 mod explain;
 pub mod inventory;
 mod ledger;
@@ -23,21 +24,30 @@ mod quantity;
 mod rank;
 mod request;
 mod rules;
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+pub(crate) mod samples;
+mod scope;
 mod selector;
 #[cfg(test)]
 mod tests;
 mod text;
 mod vvol;
 
-pub use ask::{Ask, DiskSize, Invalid};
+pub use ask::{AdditionalDisk, Ask, DiskSize, Invalid, Spread};
 pub use bytes::{Bytes, MIB, next_whole_mib};
 pub use class::ClassRules;
+pub use compute::{Cluster, Compute, Datacenter, Host, HostMounts, HostSet, Mount, Mounts};
+pub use explain::bounded_message;
 pub use inventory::{Backing, Datastore, Inventory, MoRef};
 pub use ledger::{Claim, Kept, Ledger, OwnClaim};
 pub use pattern::{MAX_PATTERN_LENGTH, Pattern, Patterns};
 pub use quantity::{QuantityError, binary_spelling};
 pub use request::Request;
+pub use scope::{ScopeAsk, ScopeNotFound};
 pub use selector::{FieldError, Selector};
+
+use std::collections::BTreeMap;
 
 use crate::api::RejectionCode;
 use capacity::Room;
@@ -45,6 +55,7 @@ use codes::CodeSet;
 use explain::Tally;
 use rank::{First, Nearness, Standing};
 use rules::Case;
+use scope::{HostView, Scope};
 
 /// The answer to one request: a datastore or none, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -70,10 +81,25 @@ pub struct Decision {
 pub struct Selected {
     /// As in the inventory.
     pub datastore: Datastore,
+    /// Name of its datacenter; empty when vCenter does not show one.
+    pub datacenter: String,
     /// Where the claim is kept.
     pub backing: Backing,
     /// What to keep, the type's space factor included.
     pub claim: Claim,
+    /// Where the VM can run with it; none when no host in scope is in a cluster.
+    pub cluster: Option<ServedCluster>,
+}
+
+/// The cluster in scope that can best use a datastore.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ServedCluster {
+    /// Its name, for display: control characters are replaced.
+    pub name: String,
+    /// How many of its hosts can use the datastore and are not in maintenance.
+    pub usable_hosts: usize,
+    /// How many of its hosts are in scope.
+    pub hosts: usize,
 }
 
 /// What is to be said of one datastore.
@@ -97,18 +123,20 @@ const ELIGIBLE_SHOWN: usize = 3;
 const REFUSED_SHOWN: usize = 10;
 
 /// Selects a datastore. The same request, inventory and ledger give the same decision, bit for bit.
-#[must_use]
-pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Decision {
+///
+/// # Errors
+/// When a datacenter, cluster or host that is asked for is not in the inventory.
+pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Result<Decision, ScopeNotFound> {
+    let scope = scope(request, inventory)?;
     let mut tally = Tally::default();
     let mut eligible = First::of(ELIGIBLE_SHOWN);
     let mut refused = First::of(REFUSED_SHOWN);
-    for case in cases(request, inventory, ledger) {
+    for case in cases(request, &scope, inventory, ledger) {
         let codes = case.codes();
         tally.count(codes);
         match case.room {
             Ok(room) if codes.is_empty() => {
-                let standing = Standing::new(room.writable(), case.datastore);
-                eligible.offer(standing, || (room, case));
+                eligible.offer(Standing::new(&case, &room), || (room, case));
             }
             _ => refused.offer(Nearness::new(codes, case.datastore), || (case, codes)),
         }
@@ -116,56 +144,98 @@ pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Deci
     let eligible: Vec<_> = eligible.into_values().collect();
     let selected = eligible.first().map(|(room, case)| Selected {
         datastore: case.datastore.clone(),
+        datacenter: case.datacenter.map(|datacenter| datacenter.name.clone()).unwrap_or_default(),
         backing: backing(inventory, case.datastore),
         claim: room.claim(),
+        cluster: served_cluster(&scope, case.datastore),
     });
     let candidates = if eligible.is_empty() {
         refused.into_values().map(|(case, codes)| Verdict::new(&case, codes, None)).collect()
     } else {
         ranked(eligible.iter().map(|(_, case)| case)).collect()
     };
-    Decision {
+    Ok(Decision {
         evaluated: tally.evaluated(),
         eligible: tally.eligible,
         rejections: tally.rejections(),
         message: tally.message(request, selected.as_ref().map(|selected| &selected.datastore)),
         selected,
         candidates,
-    }
+    })
 }
 
 /// The verdict on every datastore: the eligible ones by rank, then the refused ones as in
 /// [`Decision::candidates`].
-#[must_use]
-pub fn explain(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Vec<Verdict> {
+///
+/// # Errors
+/// As [`decide`].
+pub fn explain(
+    request: &Request,
+    inventory: &Inventory,
+    ledger: &Ledger,
+) -> Result<Vec<Verdict>, ScopeNotFound> {
+    let scope = scope(request, inventory)?;
     let mut eligible = Vec::new();
     let mut refused = Vec::new();
-    for case in cases(request, inventory, ledger) {
+    for case in cases(request, &scope, inventory, ledger) {
         let codes = case.codes();
         match case.room {
-            Ok(room) if codes.is_empty() => {
-                eligible.push((Standing::new(room.writable(), case.datastore), case));
-            }
+            Ok(room) if codes.is_empty() => eligible.push((Standing::new(&case, &room), case)),
             _ => refused.push((Nearness::new(codes, case.datastore), case, codes)),
         }
     }
     eligible.sort_by(|a, b| a.0.cmp(&b.0));
     refused.sort_by(|a, b| a.0.cmp(&b.0));
     let refused = refused.iter().map(|(_, case, codes)| Verdict::new(case, *codes, None));
-    ranked(eligible.iter().map(|(_, case)| case)).chain(refused).collect()
+    Ok(ranked(eligible.iter().map(|(_, case)| case)).chain(refused).collect())
+}
+
+fn scope<'a>(request: &'a Request, inventory: &'a Inventory) -> Result<Scope<'a>, ScopeNotFound> {
+    let [class, ask] = &request.scope;
+    Scope::resolve([class, ask], inventory.compute())
 }
 
 /// Every datastore that exists for Berth, ready to be measured.
 fn cases<'a>(
     request: &'a Request,
+    scope: &'a Scope<'a>,
     inventory: &'a Inventory,
     ledger: &'a Ledger,
 ) -> impl Iterator<Item = Case<'a>> {
     let vvol = vvol::refusals(request);
+    // The datastores of a cluster are mounted by the same hosts: each such set is looked at once.
+    let mut views = BTreeMap::<(Option<&MoRef>, &HostMounts), HostView>::new();
     inventory.datastores().iter().filter(|datastore| request.limits.admits(datastore)).map(move |datastore| {
         let kept = kept(request, inventory, ledger, datastore);
-        Case { request, datastore, room: Room::of(request, datastore, kept), vvol }
+        let hosts = match &datastore.mounts {
+            Mounts::Read(mounts) => Some(
+                *views
+                    .entry((datastore.datacenter.as_ref(), mounts))
+                    .or_insert_with(|| scope.view(datastore, mounts)),
+            ),
+            Mounts::Unread | Mounts::Missing => None,
+        };
+        Case {
+            request,
+            datastore,
+            datacenter: inventory.datacenter_of(datastore),
+            scope,
+            hosts,
+            room: Room::of(request, datastore, kept),
+            has_member: has_member(request, inventory, datastore),
+            vvol,
+        }
     })
+}
+
+fn served_cluster(scope: &Scope, datastore: &Datastore) -> Option<ServedCluster> {
+    let Mounts::Read(mounts) = &datastore.mounts else { return None };
+    let (name, usable_hosts, hosts) = scope.best_cluster(mounts)?;
+    Some(ServedCluster { name: text::clean(name), usable_hosts, hosts })
+}
+
+fn has_member(request: &Request, inventory: &Inventory, datastore: &Datastore) -> bool {
+    !request.spread_taken.is_empty() && request.spread_taken.contains(&backing(inventory, datastore))
 }
 
 /// What others were promised on the datastore's backing: all claims but the placement's own.

@@ -2,23 +2,66 @@
 
 use std::cmp::Reverse;
 
+use super::capacity::{Fraction, Room};
 use super::codes::CodeSet;
 use super::inventory::{Datastore, MoRef};
+use super::rules::Case;
+use crate::api::Strategy;
 
-/// Among eligible datastores: `MostFree`, then name, then moRef. Nova takes the first of equals as vCenter
-/// lists them; a fixed order can be reproduced.
+/// Among eligible datastores: weight, spread, preferred, strategy, then name and moRef. Nova takes the first of
+/// equals as vCenter lists them; a fixed order can be reproduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Standing<'a> {
-    writable: Reverse<u128>,
+    weight: Reverse<i32>,
+    /// Another member of the spread group is there.
+    shared_with_member: bool,
+    not_preferred: bool,
+    merit: Merit,
     name: &'a str,
     moref: &'a MoRef,
 }
 
+/// What the class's strategy compares. All of one decision are of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Merit {
+    MostFree(Reverse<u128>),
+    LeastUtilized(Fraction),
+    MostShared(Reverse<usize>, Fraction),
+    Pack(u128),
+}
+
 impl<'a> Standing<'a> {
-    /// `writable` in bytes, as [`super::capacity::Room::writable`] counts it.
-    pub(super) fn new(writable: u128, datastore: &'a Datastore) -> Self {
-        Self { writable: Reverse(writable), name: &datastore.name, moref: &datastore.moref }
+    pub(super) fn new(case: &Case<'a>, room: &Room) -> Self {
+        let (request, datastore) = (case.request, case.datastore);
+        let weight = request.weights.iter().find(|(pattern, _)| pattern.matches(&datastore.name));
+        Self {
+            weight: Reverse(weight.map_or(0, |(_, weight)| *weight)),
+            shared_with_member: case.has_member,
+            not_preferred: !request.preferred.iter().any(|entry| is_named(case, entry)),
+            merit: match request.strategy {
+                Strategy::MostFree => Merit::MostFree(Reverse(room.writable())),
+                Strategy::LeastUtilized => Merit::LeastUtilized(room.utilization()),
+                Strategy::MostShared => {
+                    let hosts = case.hosts.map_or(0, |hosts| hosts.usable);
+                    Merit::MostShared(Reverse(hosts), room.utilization())
+                }
+                Strategy::Pack => Merit::Pack(room.writable()),
+            },
+            name: &datastore.name,
+            moref: &datastore.moref,
+        }
     }
+}
+
+/// An entry of `preferred` is a name, `datacenter/name` or a moRef.
+fn is_named(case: &Case, entry: &str) -> bool {
+    let datastore = case.datastore;
+    entry == datastore.name
+        || entry == datastore.moref.0
+        || case.datacenter.is_some_and(|datacenter| {
+            let rest = entry.strip_prefix(datacenter.name.as_str()).and_then(|rest| rest.strip_prefix('/'));
+            rest == Some(datastore.name.as_str())
+        })
 }
 
 /// Among refused datastores: those nearest to being eligible, by the number of their codes and never by

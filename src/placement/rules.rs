@@ -1,19 +1,28 @@
 //! The rules that a datastore must meet: one small function each, and the table that lists them. No I/O.
 
+use super::bytes::Bytes;
 use super::capacity::{NoRoom, Room};
 use super::codes::CodeSet;
+use super::compute::{Datacenter, HostMounts, Mounts};
 use super::inventory::Datastore;
 use super::pattern::Pattern;
-use super::request::Request;
+use super::request::{Disk, Request};
+use super::scope::{HostView, Scope};
 use super::selector::{lists, shown};
 use super::{text, vvol};
-use crate::api::RejectionCode;
+use crate::api::{DiskType, ImageTransfer, RejectionCode, Sharing, WhenUnsatisfiable};
 
 /// One datastore, measured against one request.
 pub(super) struct Case<'a> {
     pub(super) request: &'a Request,
     pub(super) datastore: &'a Datastore,
+    pub(super) datacenter: Option<&'a Datacenter>,
+    pub(super) scope: &'a Scope<'a>,
+    /// None when vCenter did not return the mounts.
+    pub(super) hosts: Option<HostView>,
     pub(super) room: Result<Room, NoRoom>,
+    /// Another member of the placement's spread group is there.
+    pub(super) has_member: bool,
     /// What every VVOL datastore has against the request: computed once for all of them.
     pub(super) vvol: CodeSet,
 }
@@ -41,14 +50,20 @@ struct Rule {
 }
 
 /// All rules. Every one is evaluated for every datastore.
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 17] = [
     Rule { code: RejectionCode::TypeNotAllowed, check: type_allowed, say: say_type },
     Rule { code: RejectionCode::NotAccessible, check: accessible, say: say_accessible },
     Rule { code: RejectionCode::MaintenanceMode, check: maintenance, say: say_maintenance },
     Rule { code: RejectionCode::NameNotMatched, check: name_matched, say: say_not_matched },
     Rule { code: RejectionCode::NameExcluded, check: name_excluded, say: say_excluded },
+    Rule { code: RejectionCode::NotInScope, check: in_scope, say: say_out_of_scope },
+    Rule { code: RejectionCode::NotShared, check: shared, say: say_not_shared },
+    Rule { code: RejectionCode::NotMountedOnHosts, check: mounted_on_hosts, say: say_not_mounted },
     Rule { code: RejectionCode::InsufficientFreeSpace, check: free_space, say: say_free_space },
     Rule { code: RejectionCode::OversubscriptionLimit, check: oversubscription, say: say_oversubscription },
+    Rule { code: RejectionCode::DiskTooLarge, check: disk_size, say: say_disk_too_large },
+    Rule { code: RejectionCode::ProvisioningUnsupported, check: provisioning, say: say_provisioning },
+    Rule { code: RejectionCode::DiskTypeUnsupported, check: disk_type, say: say_disk_type },
     Rule {
         code: RejectionCode::SizeNotMiBAligned,
         check: |case| vvol_takes(case, RejectionCode::SizeNotMiBAligned),
@@ -64,6 +79,7 @@ const RULES: [Rule; 10] = [
         check: |case| vvol_takes(case, RejectionCode::SizeUnknown),
         say: |case| vvol::detail(case.request, RejectionCode::SizeUnknown),
     },
+    Rule { code: RejectionCode::SpreadConflict, check: spread, say: say_spread },
 ];
 
 impl Case<'_> {
@@ -92,10 +108,37 @@ impl Case<'_> {
             ("summary.type", kind.is_none()),
             ("summary.capacity", measured && capacity.is_none()),
             ("summary.freeSpace", measured && free.is_none()),
+            ("host", measured && self.hosts.is_none()),
         ]
         .into_iter()
         .filter_map(|(property, missing)| missing.then_some(property))
         .collect()
+    }
+
+    /// The mounts, where they mean anything: vCenter does not guarantee the figures of a datastore that it
+    /// cannot reach.
+    fn of_mounts(&self, fails: impl FnOnce(HostView) -> bool) -> Outcome {
+        if self.room == Err(NoRoom::Meaningless) {
+            return Outcome::Holds;
+        }
+        self.hosts.map_or(Outcome::Lacks, |hosts| Outcome::fails_if(fails(hosts)))
+    }
+
+    fn mounts(&self) -> Option<&HostMounts> {
+        match &self.datastore.mounts {
+            Mounts::Read(mounts) => Some(mounts),
+            Mounts::Unread | Mounts::Missing => None,
+        }
+    }
+
+    fn has_type(&self, kind: &str) -> bool {
+        self.datastore.kind.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(kind))
+    }
+
+    fn too_large(&self) -> impl Iterator<Item = &Disk> {
+        // 0 is no limit known.
+        let most = self.datastore.max_virtual_disk.filter(|most| *most > 0);
+        self.request.disks.iter().filter(move |disk| most.is_some_and(|most| disk.size.bytes.get() > most))
     }
 
     fn failing_names(&self) -> impl Iterator<Item = &Pattern> {
@@ -166,6 +209,47 @@ fn listed<'a>(patterns: impl Iterator<Item = &'a Pattern>, separator: &str) -> S
     patterns.map(|pattern| text::quoted(pattern.as_str())).collect::<Vec<_>>().join(separator)
 }
 
+fn in_scope(case: &Case) -> Outcome {
+    if !case.scope.has_datacenter_of(case.datastore) {
+        return Outcome::Fails;
+    }
+    if !case.scope.is_narrowed() {
+        return Outcome::Holds;
+    }
+    case.of_mounts(|hosts| !hosts.in_scope)
+}
+
+fn say_out_of_scope(case: &Case) -> String {
+    case.scope.say_out_of_scope(case.datastore)
+}
+
+/// Local disks are not for instances, unless the class says so. vCenter's own word counts; without it the hosts
+/// that can use the datastore are counted.
+fn shared(case: &Case) -> Outcome {
+    match (case.request.sharing, case.datastore.multiple_host_access) {
+        (Sharing::Any, _) => Outcome::Holds,
+        (Sharing::Shared, Some(true)) => Outcome::Holds,
+        (Sharing::Shared, Some(false)) => Outcome::fails_if(case.room != Err(NoRoom::Meaningless)),
+        (Sharing::Shared, None) => case.of_mounts(|hosts| hosts.usable_anywhere < 2),
+    }
+}
+
+fn say_not_shared(case: &Case) -> String {
+    match (case.datastore.multiple_host_access, case.hosts) {
+        (None, Some(hosts)) => format!("usable on {} hosts; the class wants two", hosts.usable_anywhere),
+        _ => "one host alone has access; the class wants two".to_owned(),
+    }
+}
+
+/// As in Cinder, but all of the hosts that a VM can be moved to.
+fn mounted_on_hosts(case: &Case) -> Outcome {
+    case.of_mounts(|hosts| !hosts.satisfied)
+}
+
+fn say_not_mounted(case: &Case) -> String {
+    case.mounts().map(|mounts| case.scope.say_not_mounted(case.datastore, mounts)).unwrap_or_default()
+}
+
 /// See [`Room::is_insufficient`].
 fn free_space(case: &Case) -> Outcome {
     space(case, Room::is_insufficient)
@@ -190,6 +274,56 @@ fn space(case: &Case, fails: fn(&Room) -> bool) -> Outcome {
         Err(NoRoom::Unknown) => Outcome::Lacks,
         Err(NoRoom::Meaningless) => Outcome::Holds,
     }
+}
+
+/// A size limit of a datastore that cannot be reached means nothing.
+fn disk_size(case: &Case) -> Outcome {
+    Outcome::fails_if(case.room != Err(NoRoom::Meaningless) && case.too_large().next().is_some())
+}
+
+fn say_disk_too_large(case: &Case) -> String {
+    let most = case.datastore.max_virtual_disk.and_then(Bytes::new).unwrap_or(Bytes::MAX);
+    let disks = case.too_large().map(|disk| format!("{} is {} B", disk.label, disk.size.bytes.get()));
+    format!("{}; the largest here is {} B", disks.collect::<Vec<_>>().join(", "), most.get())
+}
+
+/// A capability that vCenter does not report is there.
+fn provisioning(case: &Case) -> Outcome {
+    Outcome::fails_if(case.request.thin && case.datastore.thin_provisioning == Some(false))
+}
+
+fn say_provisioning(_: &Case) -> String {
+    "thin disks are not supported here; ask for Thick".to_owned()
+}
+
+/// As in Nova's driver and Cinder's. No flat file can be put on vSAN or VVOL.
+fn disk_type(case: &Case) -> Outcome {
+    let flat = matches!(case.request.disk_type, Some(DiskType::Flat | DiskType::Sparse));
+    Outcome::fails_if(match case.request.image_transfer {
+        ImageTransfer::Import => false,
+        ImageTransfer::DirectUpload => {
+            (flat || case.request.disk_type.is_none()) && (case.has_type("vsan") || case.has_type("VVOL"))
+        }
+        ImageTransfer::NovaDriver => flat && case.has_type("vsan"),
+    })
+}
+
+fn say_disk_type(case: &Case) -> String {
+    let kind = text::words(case.datastore.kind.as_deref().unwrap_or_default());
+    let what = match case.request.disk_type {
+        None => "an image of unknown diskType".to_owned(),
+        Some(disk_type) => format!("an image of diskType {disk_type:?}"),
+    };
+    format!("{what} cannot be uploaded to {kind}; StreamOptimized can")
+}
+
+fn spread(case: &Case) -> Outcome {
+    let must = case.request.when_unsatisfiable == WhenUnsatisfiable::DoNotPlace;
+    Outcome::fails_if(must && case.has_member)
+}
+
+fn say_spread(_: &Case) -> String {
+    "another member of the spread group is here".to_owned()
 }
 
 /// See [`vvol`]: a size excludes datastores of type VVOL, and no others.

@@ -32,7 +32,8 @@ impl Selector {
     /// # Errors
     /// When a type is empty or far too long, or a pattern is not usable.
     pub fn parse(spec: &api::DatastoreSelector, patterns: &mut Patterns) -> Result<Self, FieldError> {
-        let mut types = spec.types.iter().map(|t| parse_type(t)).collect::<Result<Vec<_>, _>>()?;
+        let mut types =
+            spec.types.iter().map(|t| parse_type("datastores.types", t)).collect::<Result<Vec<_>, _>>()?;
         types.sort();
         types.dedup();
         let mut pattern = |field, text: &Option<String>| match text.as_deref() {
@@ -66,11 +67,12 @@ impl Selector {
     }
 }
 
-fn parse_type(text: &str) -> Result<String, FieldError> {
+/// A type in lower case.
+pub(super) fn parse_type(field: &'static str, text: &str) -> Result<String, FieldError> {
     if text.is_empty() || text.len() > MAX_TYPE_LENGTH {
         let message =
             format!("{} is not the name of a datastore type, such as VMFS or VVOL", text::quoted(text));
-        return Err(FieldError { field: "datastores.types", message });
+        return Err(FieldError { field, message });
     }
     Ok(text.to_ascii_lowercase())
 }

@@ -24,9 +24,11 @@ pub(super) fn refusal(size: Bytes, minimum: Bytes) -> Option<RejectionCode> {
 
 /// What every VVOL datastore has against the disks of this request.
 pub(super) fn refusals(request: &Request) -> CodeSet {
-    let unknown = if request.image.is_none() { Some(RejectionCode::SizeUnknown) } else { None };
-    disks(request)
-        .filter_map(|(_, disk)| refusal(disk.bytes, request.minimum_vvol_disk))
+    let unknown = if request.image_known { None } else { Some(RejectionCode::SizeUnknown) };
+    request
+        .disks
+        .iter()
+        .filter_map(|disk| refusal(disk.size.bytes, request.minimum_vvol_disk))
         .chain(unknown)
         .fold(CodeSet::default(), CodeSet::with)
 }
@@ -36,25 +38,27 @@ pub(super) fn detail(request: &Request, code: RejectionCode) -> String {
     match code {
         RejectionCode::SizeUnknown => "the image's own size is not known; set image.virtualSize".to_owned(),
         RejectionCode::SizeNotMiBAligned | RejectionCode::BelowMinimumSize => {
-            let concerned: Vec<_> = disks(request)
-                .filter(|(_, disk)| refusal(disk.bytes, request.minimum_vvol_disk) == Some(code))
-                .collect();
-            match concerned.as_slice() {
-                [(_, a), (_, b)] if a == b => say("image and root disk are", a, request.minimum_vvol_disk),
-                several => several
-                    .iter()
-                    .map(|(name, disk)| say(&format!("{name} is"), disk, request.minimum_vvol_disk))
-                    .collect::<Vec<_>>()
-                    .join("; "),
+            let minimum = request.minimum_vvol_disk;
+            let mut concerned = request.disks.iter().filter(|d| refusal(d.size.bytes, minimum) == Some(code));
+            let mut said = Vec::new();
+            let mut next = concerned.next();
+            while let Some(disk) = next {
+                next = concerned.next();
+                // The root disk is the image grown: one of the same size is the same disk.
+                let subject = if disk.label == "image"
+                    && next.is_some_and(|root| root.label == "root disk" && root.size == disk.size)
+                {
+                    next = concerned.next();
+                    "image and root disk are".to_owned()
+                } else {
+                    format!("{} is", disk.label)
+                };
+                said.push(say(&subject, &disk.size, minimum));
             }
+            said.join("; ")
         }
         _ => String::new(),
     }
-}
-
-fn disks(request: &Request) -> impl Iterator<Item = (&'static str, &DiskSize)> {
-    let named = |name, disk| Option::map(disk, |disk| (name, disk));
-    named("image", request.image.as_ref()).into_iter().chain(named("root disk", request.root.as_ref()))
 }
 
 /// `image is 10737418752 B = 10240 MiB + 512 B; next whole size 10738466816 B`.

@@ -35,13 +35,19 @@ enum Test {
 }
 
 impl Allowed {
-    /// Reads the field `allowedNamespaces`.
+    /// Reads the field `allowedNamespaces`; `absent` is what it means to leave it out.
     ///
     /// # Errors
     /// What is wrong with it, in users' words: the API server refuses all of it already, but an object can
     /// be older than the rule.
-    pub fn parse(spec: Option<&AllowedNamespaces>) -> Result<Self, String> {
-        let Some(AllowedNamespaces { from, selector }) = spec else { return Ok(Self::None) };
+    pub fn parse(spec: Option<&AllowedNamespaces>, absent: Self) -> Result<Self, String> {
+        let Some(AllowedNamespaces { from, selector }) = spec else { return Ok(absent) };
+        let Some(from) = from else {
+            return match selector {
+                None => Ok(absent),
+                Some(_) => Err("allowedNamespaces: a selector needs from: Selector".to_owned()),
+            };
+        };
         match (from, selector) {
             (NamespacesFrom::None, None) => Ok(Self::None),
             (NamespacesFrom::All, None) => Ok(Self::All),
@@ -103,7 +109,7 @@ mod tests {
     use super::*;
 
     fn allowed(yaml: &str) -> Result<Allowed, String> {
-        Allowed::parse(Some(&serde_saphyr::from_str(yaml).unwrap()))
+        Allowed::parse(Some(&serde_saphyr::from_str(yaml).unwrap()), Allowed::None)
     }
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -111,8 +117,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_unless_said_otherwise() {
-        assert!(!Allowed::parse(None).unwrap().admits(&Labels::new()));
+    fn what_is_not_said_is_what_the_kind_says() {
+        assert!(Allowed::parse(None, Allowed::All).unwrap().admits(&Labels::new()));
+        assert!(!Allowed::parse(None, Allowed::None).unwrap().admits(&Labels::new()));
         assert!(!allowed("from: None").unwrap().admits(&Labels::new()));
         assert!(allowed("from: All").unwrap().admits(&Labels::new()));
     }

@@ -20,6 +20,8 @@ pub struct ClassView {
     pub created: Timestamp,
     /// It is marked as the default.
     pub is_default: bool,
+    /// Which namespaces may use it.
+    pub allowed: Allowed,
     /// What it asks for, or which field cannot be used.
     pub rules: Result<ClassRules, FieldError>,
 }
@@ -79,7 +81,9 @@ pub fn resolve<'a, V: VCenterView>(
     namespace: &str,
     world: &World<'a, V>,
 ) -> Result<Resolved<'a>, Unresolved> {
-    let (class_name, class) = find_class(ask, world)?;
+    let no_labels = Labels::new();
+    let labels = world.namespaces.get(namespace).unwrap_or(&no_labels);
+    let (class_name, class) = find_class(ask, labels, world)?;
     let rules = class.rules.as_ref().map_err(|error| Unresolved {
         reason: PlacementReason::ClassInvalid,
         message: format!(
@@ -100,31 +104,38 @@ pub fn resolve<'a, V: VCenterView>(
         (Some(name), _) | (None, Some(name)) => Some(name.as_str()),
         (None, None) => None,
     };
-    let vcenter = find_vcenter(named, namespace, world)?;
+    let vcenter = find_vcenter(named, labels, world)?;
     Ok(Resolved { class_name, class, rules, vcenter })
 }
 
-fn find_class<'a, V>(ask: &Ask, world: &World<'a, V>) -> Result<(&'a str, &'a ClassView), Unresolved> {
+fn find_class<'a, V>(
+    ask: &Ask,
+    labels: &Labels,
+    world: &World<'a, V>,
+) -> Result<(&'a str, &'a ClassView), Unresolved> {
     let found = match &ask.class {
         Some(name) => world.classes.get_key_value(name),
         None => default_class(world.classes),
     };
-    found.map(|(name, class)| (name.as_str(), class)).ok_or_else(|| Unresolved {
+    let usable = found.filter(|(_, class)| class.allowed.admits(labels));
+    usable.map(|(name, class)| (name.as_str(), class)).ok_or_else(|| Unresolved {
         reason: PlacementReason::ClassNotFound,
         message: match &ask.class {
             Some(name) => format!("there is no PlacementClass {name} that this namespace may use"),
-            None => "no placementClassName is given and no PlacementClass is the default".to_owned(),
+            None => {
+                "no placementClassName is given, and no PlacementClass that this namespace may use is the \
+                     default"
+                    .to_owned()
+            }
         },
     })
 }
 
 fn find_vcenter<'a, V: VCenterView>(
     named: Option<&str>,
-    namespace: &str,
+    labels: &Labels,
     world: &World<'a, V>,
 ) -> Result<&'a str, Unresolved> {
-    let no_labels = Labels::new();
-    let labels = world.namespaces.get(namespace).unwrap_or(&no_labels);
     let allowed = world.vcenters.iter().filter(|(_, vcenter)| vcenter.allowed().admits(labels));
     let mut usable = allowed.map(|(name, _)| name.as_str()).filter(|name| named.is_none_or(|n| n == *name));
     match (usable.next(), usable.next()) {

@@ -1,16 +1,19 @@
 //! What is to become of one placement now: it looks and says, and changes nothing. No I/O.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::api::{PlacementReason, VCenterReference};
-use crate::placement::{self, Ask, Decision, Request, Selected};
+use crate::placement::{self, Ask, Backing, Decision, Request, Selected};
 use crate::resolve::{self, Resolved, Unresolved, World};
 use crate::status::{self, Change, Context, NotReady, Shown, Stance};
 
 use super::Scheduler;
 use super::input::{Key, Now};
 use super::rows::{Doing, Row};
-use super::vcenter::{Availability, Confirmed, VCenter};
+use super::vcenter::{Availability, Confirmed};
 
 /// What is said of a reference that leads nowhere is not said before this long: `kubectl apply -f dir/`
 /// brings objects in any order.
@@ -57,45 +60,73 @@ impl Scheduler {
         if !settings.is_empty() && !settings.contains(&key.namespace) {
             return (None, Verdict::Settled);
         }
+        if let Some(revision) = row.expired_claim(now.wall) {
+            return (None, Verdict::Say(Change::ClaimExpired { revision }, None));
+        }
         if row.is_placed() {
-            return (None, say(row, Change::Observed { generation: row.generation }));
+            return (None, say(row, Change::Observed { generation: row.generation }, now));
+        }
+        if row.deleting {
+            return (None, Verdict::Settled);
         }
         if row.suspend {
             let message = "spec.suspend is true: nothing is decided until it is false".to_owned();
-            return (None, say_not_ready(row, PlacementReason::Suspended, message, Stance::Neither));
+            return (None, say_not_ready(row, PlacementReason::Suspended, message, Stance::Neither, now));
         }
         let ask = match &row.ask {
             Ok(ask) => ask,
             Err(invalid) => {
                 let message = invalid.message.clone();
-                return (None, say_not_ready(row, invalid.reason, message, Stance::Stalled));
+                return (None, say_not_ready(row, invalid.reason, message, Stance::Stalled, now));
             }
         };
         let world = World { classes: &self.classes, vcenters: &self.vcenters, namespaces: &self.namespaces };
         match resolve::resolve(ask, &key.namespace, &world) {
             Err(unresolved) => (None, unresolved_verdict(row, unresolved, now)),
-            Ok(resolved) => (Some(resolved.vcenter.to_owned()), self.evaluate_on(row, ask, &resolved, now)),
+            Ok(resolved) => {
+                (Some(resolved.vcenter.to_owned()), self.evaluate_on(key, row, ask, &resolved, now))
+            }
         }
     }
 
-    fn evaluate_on(&self, row: &Row, ask: &Ask, resolved: &Resolved<'_>, now: Now) -> Verdict {
+    fn evaluate_on(&self, key: &Key, row: &Row, ask: &Ask, resolved: &Resolved<'_>, now: Now) -> Verdict {
         let Some(vcenter) = self.vcenters.get(resolved.vcenter) else { return Verdict::Settled };
         if let Some(other) = self.older_twin(resolved.vcenter) {
             let message = format!("VCenter {} is the same vCenter as {other}", resolved.vcenter);
-            return say_not_ready(row, PlacementReason::VCenterUnavailable, message, Stance::Reconciling);
+            return say_not_ready(
+                row,
+                PlacementReason::VCenterUnavailable,
+                message,
+                Stance::Reconciling,
+                now,
+            );
         }
         match (vcenter.availability(now), &vcenter.setup) {
             (Availability::Fresh(confirmed), Ok(setup)) => {
-                let own = row.placed.as_ref().and_then(|placed| placed.own.clone());
-                let request = Request::compile(ask, resolved.rules, &setup.limits, own);
-                self.decide(row, ask, resolved, &request, confirmed)
+                let own = match &row.placed {
+                    Some(placed) => placed.own(),
+                    // One of the same name was for the same instance.
+                    None => self.departed.of(key).cloned(),
+                };
+                let members = self.spread_members(key, ask, &confirmed.inventory.instance_uuid);
+                let request = Request::compile(ask, resolved.rules, &setup.limits, own).spread_from(members);
+                self.decide(row, ask, resolved, &request, confirmed, now)
+            }
+            (Availability::Unread, _) => {
+                // Whatever was said before is truer than that.
+                let told_at = match &row.shown {
+                    Some(_) => now.monotonic.saturating_add(SILENCE),
+                    None => row.due_since.saturating_add(SILENCE),
+                };
+                let message = "which hosts mount its datastores is not read yet";
+                say_unavailable(row, resolved.vcenter, message, told_at, now)
             }
             (Availability::Awaited { until }, _) => {
                 let told_at = match &row.shown {
                     Some(_) => until,
                     None => row.due_since.saturating_add(SILENCE).min(until),
                 };
-                say_unavailable(row, resolved.vcenter, vcenter, told_at, now)
+                say_unavailable(row, resolved.vcenter, &vcenter.unavailable_message(), told_at, now)
             }
             (Availability::Unavailable { known_since }, setup) => {
                 let max_age = setup.as_ref().map_or(Duration::ZERO, |setup| setup.endpoint.max_age);
@@ -104,7 +135,7 @@ impl Scheduler {
                     Some(_) => known_since.saturating_add(max_age),
                     None => row.due_since.saturating_add(REFERENCE_GRACE),
                 };
-                say_unavailable(row, resolved.vcenter, vcenter, told_at, now)
+                say_unavailable(row, resolved.vcenter, &vcenter.unavailable_message(), told_at, now)
             }
             (Availability::Fresh(_), Err(_)) => Verdict::Settled,
         }
@@ -117,9 +148,16 @@ impl Scheduler {
         resolved: &Resolved<'_>,
         request: &Request,
         confirmed: &Confirmed,
+        now: Now,
     ) -> Verdict {
         let inventory = &confirmed.inventory;
-        let decision = placement::decide(request, inventory, &self.ledger);
+        let decision = match placement::decide(request, inventory, &self.ledger) {
+            Ok(decision) => decision,
+            Err(not_found) => {
+                let (reason, message) = (PlacementReason::ScopeNotFound, not_found.to_string());
+                return unresolved_verdict(row, Unresolved { reason, message }, now);
+            }
+        };
         let context = Context {
             generation: row.generation,
             revision: row.revision,
@@ -135,14 +173,34 @@ impl Scheduler {
             },
             inventory_version: inventory.version().to_owned(),
             inventory_time: confirmed.at.wall,
+            claim_expiration: now.wall.saturating_add(resolved.rules.claim_ttl).unwrap_or(Timestamp::MAX),
         };
         match decision.selected.clone() {
             Some(selected) => Verdict::Place(Box::new(Placement { decision, selected, context })),
-            None => match say(row, status::not_eligible(&decision, &context)) {
+            None => match say(row, status::not_eligible(&decision, &context), now) {
                 Verdict::Say(change, _) => Verdict::Say(change, Some(Box::new(decision))),
                 settled => settled,
             },
         }
+    }
+
+    /// The volumes that other members of the placement's spread group were given: a group is one within a
+    /// namespace and a vCenter.
+    fn spread_members(&self, key: &Key, ask: &Ask, vcenter: &str) -> BTreeSet<Backing> {
+        let Some(spread) = &ask.spread else { return BTreeSet::new() };
+        let is_member = |row: &Row| {
+            row.ask.as_ref().is_ok_and(|ask| ask.spread.as_ref().is_some_and(|s| s.group == spread.group))
+        };
+        self.rows
+            .of_namespace(&key.namespace)
+            .filter(|(other, row)| *other != key && is_member(row))
+            .flat_map(|(other, row)| {
+                [row.placed.as_ref(), self.term.get(other).and_then(|o| o.fact.as_ref())]
+            })
+            .flatten()
+            .filter(|fact| fact.vcenter == vcenter)
+            .map(|fact| fact.backing.clone())
+            .collect()
     }
 
     /// Tells a placement that waits for the journal why nothing happens.
@@ -158,7 +216,7 @@ impl Scheduler {
         }
         let message = "a decision is due, but the journal does not answer yet".to_owned();
         if let Verdict::Say(change, _) =
-            say_not_ready(row, PlacementReason::Pending, message, Stance::Reconciling)
+            say_not_ready(row, PlacementReason::Pending, message, Stance::Reconciling, now)
         {
             self.rows.take_turn(key);
             self.say(key, change);
@@ -167,15 +225,28 @@ impl Scheduler {
 }
 
 /// The change, if the status would show something else after it.
-fn say(row: &Row, change: Change) -> Verdict {
-    if row.shown.as_ref() == Some(&Shown::after(&change)) {
+fn say(row: &Row, change: Change, now: Now) -> Verdict {
+    let change = with_deadline(row, change, now);
+    if row.shown.is_some() && row.shown == Shown::after(&change) {
         Verdict::Settled
     } else {
         Verdict::Say(change, None)
     }
 }
 
-fn say_not_ready(row: &Row, reason: PlacementReason, message: String, stance: Stance) -> Verdict {
+/// What has waited for longer than its spec allows is stalled, whatever it waits for.
+fn with_deadline(row: &Row, change: Change, now: Now) -> Change {
+    let over = row.deadline().is_some_and(|deadline| deadline <= now.wall);
+    match (change, &row.ask) {
+        (Change::NotReady(not_ready), Ok(ask)) if over && not_ready.stance == Stance::Reconciling => {
+            let seconds = ask.progress_deadline.unwrap_or_default().as_secs();
+            Change::NotReady(Box::new(status::past_deadline(*not_ready, seconds)))
+        }
+        (change, _) => change,
+    }
+}
+
+fn say_not_ready(row: &Row, reason: PlacementReason, message: String, stance: Stance, now: Now) -> Verdict {
     say(
         row,
         Change::NotReady(Box::new(NotReady {
@@ -185,15 +256,16 @@ fn say_not_ready(row: &Row, reason: PlacementReason, message: String, stance: St
             stance,
             decision: None,
         })),
+        now,
     )
 }
 
-fn say_unavailable(row: &Row, name: &str, vcenter: &VCenter, told_at: Duration, now: Now) -> Verdict {
+fn say_unavailable(row: &Row, name: &str, why: &str, told_at: Duration, now: Now) -> Verdict {
     if told_at > now.monotonic {
         return Verdict::Later(told_at);
     }
-    let message = format!("VCenter {name}: {}", vcenter.unavailable_message());
-    say_not_ready(row, PlacementReason::VCenterUnavailable, message, Stance::Reconciling)
+    let message = format!("VCenter {name}: {why}");
+    say_not_ready(row, PlacementReason::VCenterUnavailable, message, Stance::Reconciling, now)
 }
 
 fn unresolved_verdict(row: &Row, unresolved: Unresolved, now: Now) -> Verdict {
@@ -206,5 +278,5 @@ fn unresolved_verdict(row: &Row, unresolved: Unresolved, now: Now) -> Verdict {
         PlacementReason::InvalidSpec => Stance::Stalled,
         _ => Stance::Reconciling,
     };
-    say_not_ready(row, reason, message, stance)
+    say_not_ready(row, reason, message, stance, now)
 }

@@ -88,6 +88,8 @@ pub struct SeenPlacement {
     pub key: Key,
     /// Identity and versions.
     pub meta: Meta,
+    /// It is being deleted, and a finalizer keeps it: nothing new is decided for it.
+    pub deleting: bool,
     /// The spec, or in one line why it cannot be decoded.
     pub spec: Result<InstancePlacementSpec, String>,
     /// The status, as far as it can be decoded.
@@ -114,7 +116,7 @@ pub enum ReadOutcome {
 }
 
 /// A class as the API server showed it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SeenClass {
     /// Its name.
     pub name: String,

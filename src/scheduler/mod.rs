@@ -9,6 +9,7 @@
 mod action;
 mod backoff;
 mod connections;
+mod departed;
 mod evaluate;
 mod input;
 mod journal;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use crate::placement::{Ledger, Patterns};
 use crate::resolve::{ClassView, Labels};
 
+use departed::Departed;
 use lists::Lists;
 use outbox::Outbox;
 use rows::Rows;
@@ -66,6 +68,7 @@ pub struct Scheduler {
     secrets: BTreeMap<String, SeenSecret>,
     patterns: Patterns,
     ledger: Ledger,
+    departed: Departed,
     /// Room has become free that nobody has looked at yet.
     room_released: bool,
     term: Term,
@@ -138,6 +141,10 @@ impl Scheduler {
         if std::mem::take(&mut self.vcenters_due) {
             self.tend_connections(now, actions);
         }
+        while let Some(own) = self.departed.pop(now.monotonic) {
+            self.ledger.remove(&own.backing, &own.claim);
+            self.room_released = true;
+        }
         while let Some(key) = self.rows.pop_timer(now.monotonic) {
             self.rows.enqueue(&key, now.monotonic);
             if !self.term.can_promise() {
@@ -155,7 +162,8 @@ impl Scheduler {
     /// Asks for a tick at the next time at which something is due without an input.
     fn wake(&mut self, now: Now, actions: &mut Vec<Action>) {
         let vcenters = self.vcenters.values().filter_map(|vcenter| vcenter.next_time(now));
-        let times = [self.rows.next_timer(), self.term.next_time()].into_iter().flatten();
+        let times =
+            [self.rows.next_timer(), self.term.next_time(), self.departed.next_time()].into_iter().flatten();
         let more = self.has_more_to_decide().then_some(now.monotonic);
         let Some(next) = vcenters.chain(times).chain(more).min() else { return };
         if self.wake_at.is_none_or(|wake_at| next < wake_at || wake_at <= now.monotonic) {

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::api::InstancePlacementStatus;
-use crate::placement::{Ask, Backing, Bytes, Claim, ClassRules, FieldError, Invalid, MoRef, OwnClaim};
-use crate::resolve::ClassView;
+use crate::placement::{Ask, ClassRules, FieldError, Invalid};
+use crate::resolve::{Allowed, ClassView};
 use crate::status::Shown;
 
 use super::Scheduler;
@@ -60,7 +59,7 @@ impl Scheduler {
     }
 
     pub(super) fn placement_seen(&mut self, seen: SeenPlacement, now: Now) {
-        let SeenPlacement { key, meta, spec, status, foreign_status } = seen;
+        let SeenPlacement { key, meta, deleting, spec, status, foreign_status } = seen;
         if self.rows.get(&key).is_some_and(|row| row.uid != meta.uid) {
             let uid = self.rows.get(&key).map(|row| row.uid.clone()).unwrap_or_default();
             self.placement_gone(&key, &uid, now);
@@ -82,18 +81,23 @@ impl Scheduler {
         }
         row.resource_version = meta.resource_version;
         row.generation = meta.generation;
+        row.deleting = deleting;
+        let mut raised = None;
         match spec {
             Ok(spec) => {
+                if row.shown.is_some() && spec.revision > row.revision {
+                    raised = Some(now.wall);
+                }
                 row.revision = spec.revision;
                 row.suspend = spec.suspend;
                 row.ask = Ask::parse(&spec, &mut self.patterns);
             }
             Err(why) => row.ask = Err(unreadable(&why)),
         }
+        row.learn_waiting(&status, raised);
         row.shown = Shown::of(&status);
         row.bare = !foreign_status && status.conditions.is_empty() && status.datastore.is_none();
-        let placed = placed_fact(&status);
-        self.replace_fact(&key, placed);
+        self.replace_fact(&key, PlacedFact::of(&status), now);
         self.settle_intent(&key, now);
         self.rows.enqueue(&key, now.monotonic);
         if let Some(row) = self.rows.get(&key)
@@ -105,11 +109,11 @@ impl Scheduler {
     }
 
     /// The room of what the status says now, instead of what it said before.
-    pub(super) fn replace_fact(&mut self, key: &Key, fact: Option<PlacedFact>) {
+    pub(super) fn replace_fact(&mut self, key: &Key, fact: Option<PlacedFact>, now: Now) {
         let Some(row) = self.rows.get_mut(key) else { return };
-        let before = std::mem::replace(&mut row.placed, fact.clone());
-        let own_of = |fact: Option<PlacedFact>| fact.and_then(|fact| fact.own);
-        let (before, after) = (own_of(before), own_of(fact));
+        let after = fact.as_ref().and_then(PlacedFact::own);
+        let before = std::mem::replace(&mut row.placed, fact).as_ref().and_then(PlacedFact::own);
+        self.await_deadlines(key, now);
         if before == after {
             return;
         }
@@ -138,8 +142,15 @@ impl Scheduler {
         if self.rows.get(key).is_none_or(|row| row.uid != uid) {
             return;
         }
+        let placed = self.rows.get(key).and_then(|row| row.placed.as_ref()).and_then(PlacedFact::own);
+        // A status that may have been written may have been read.
+        let promised = self.term.get(key).filter(|open| open.may_be_written()).map(|open| open.own.clone());
+        if let Some(own) = promised.or(placed) {
+            self.ledger.add(&own.backing, &own.claim);
+            self.departed.keep(key.clone(), own, now.monotonic);
+        }
         self.release(key, now);
-        self.replace_fact(key, None);
+        self.replace_fact(key, None, now);
         self.rows.remove(key);
     }
 
@@ -188,11 +199,16 @@ impl Scheduler {
     pub(super) fn class_seen(&mut self, seen: SeenClass, now: Now, actions: &mut Vec<Action>) {
         let SeenClass { name, meta, is_default, created, spec } = seen;
         self.lists.show(Kind::Class, &name);
-        let rules = match spec {
-            Ok(spec) => ClassRules::parse(&spec, &mut self.patterns),
-            Err(message) => Err(FieldError { field: "spec", message }),
+        // Whoever may use a class that cannot be read is not known: nobody.
+        let (allowed, rules) = match spec {
+            Ok(spec) => match Allowed::parse(spec.allowed_namespaces.as_ref(), Allowed::All) {
+                Ok(allowed) => (allowed, ClassRules::parse(&spec, &mut self.patterns)),
+                Err(message) => (Allowed::None, Err(FieldError { field: "allowedNamespaces", message })),
+            },
+            Err(message) => (Allowed::All, Err(FieldError { field: "spec", message })),
         };
-        let class = ClassView { uid: meta.uid, generation: meta.generation, created, is_default, rules };
+        let class =
+            ClassView { uid: meta.uid, generation: meta.generation, created, is_default, allowed, rules };
         self.classes.insert(name, class);
         self.announce_defaults(actions);
         self.rows.look_again(now.monotonic, |_| true);
@@ -289,23 +305,4 @@ pub(super) fn is_newer(seen: &str, known: &str) -> bool {
 
 fn unreadable(why: &str) -> Invalid {
     Invalid { reason: PlacementReason::InvalidSpec, message: format!("the spec cannot be read: {why}") }
-}
-
-/// A size from a status; one that makes no sense keeps no room.
-fn size(bytes: i64) -> Bytes {
-    Bytes::saturating(u128::try_from(bytes).unwrap_or(0))
-}
-
-/// The datastore that a status names, and the room that its claim keeps.
-fn placed_fact(status: &InstancePlacementStatus) -> Option<PlacedFact> {
-    let datastore = status.datastore.as_ref()?;
-    let own = status.claim.as_ref().map(|claim| OwnClaim {
-        backing: Backing::of(
-            &datastore.url,
-            &datastore.vcenter.instance_uuid,
-            &MoRef(datastore.mo_ref.clone()),
-        ),
-        claim: Claim { bytes: size(claim.bytes), immediate: size(claim.immediate_bytes) },
-    });
-    Some(PlacedFact { revision: status.revision.unwrap_or(0), own })
 }

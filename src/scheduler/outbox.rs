@@ -40,8 +40,8 @@ pub(super) struct InFlight {
 pub(super) enum Target {
     /// The status of a placement, by its intent.
     Intent(Key),
-    /// The status of a placement, which then shows this.
-    Status(Key, Shown),
+    /// The status of a placement.
+    Status(Key, Wrote),
     /// The status of a `VCenter`.
     VCenter(String),
 }
@@ -53,6 +53,15 @@ impl fmt::Display for Target {
             Self::VCenter(name) => write!(f, "VCenter {name}"),
         }
     }
+}
+
+/// What is known of a status once it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Wrote {
+    /// It shows this.
+    Shows(Shown),
+    /// No room is kept for this revision any more.
+    ClaimExpired { revision: i64 },
 }
 
 /// Requests that wait, and those under way.

@@ -1,5 +1,7 @@
 //! Promises: from a verdict to an intent in the journal, and what becomes of it. No I/O.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::placement::{Decision, Selected};
@@ -11,7 +13,7 @@ use super::evaluate::{Placement, Verdict};
 use super::input::{Key, Now};
 use super::journal::Intent;
 use super::outbox::Job;
-use super::rows::{Doing, Row};
+use super::rows::{Doing, PlacedFact, Row};
 use super::term::{BATCH, BATCH_BYTES, OpenIntent, Stage};
 use crate::api::PlacementReason;
 
@@ -41,7 +43,10 @@ impl Scheduler {
                 row.vcenter = vcenter;
             }
             match verdict {
-                Verdict::Settled => self.forget_read(&key),
+                Verdict::Settled => {
+                    self.forget_read(&key);
+                    self.await_deadlines(&key, now);
+                }
                 Verdict::Later(time) => self.rows.set_timer(&key, time),
                 Verdict::Say(change, decision) => {
                     let reason = PlacementReason::NoEligibleDatastore;
@@ -60,6 +65,18 @@ impl Scheduler {
             self.term.writing = true;
             let resource_version = self.term.journal_version.clone();
             actions.push(Action::WriteJournal { resource_version, journal: self.term.journal() });
+        }
+    }
+
+    /// Looks at a row again when its claim expires, or its progress deadline is over.
+    pub(super) fn await_deadlines(&mut self, key: &Key, now: Now) {
+        let Some(row) = self.rows.get(key) else { return };
+        let expiry = row.placed.as_ref().and_then(|placed| placed.expires);
+        let deadline = row.deadline().filter(|_| !row.is_placed());
+        let next = [expiry, deadline].into_iter().flatten().filter(|time| *time > now.wall).min();
+        if let Some(time) = next {
+            let wait = Duration::try_from(time.duration_since(now.wall)).unwrap_or_default();
+            self.rows.set_timer(key, now.monotonic.saturating_add(wait));
         }
     }
 
@@ -104,6 +121,9 @@ impl Scheduler {
         let intent = intent(key, row, selected, &status::apply(&status, &change, now.wall));
         let size = intent.body.len();
         row.doing = Doing::Busy;
+        if let Some(own) = self.departed.replace(key, &selected.backing) {
+            self.ledger.remove(&own.backing, &own.claim);
+        }
         self.keep(key.clone(), OpenIntent::new(intent, Stage::Journalling));
         actions.push(record(key, PlacementReason::Placed, decision, Some(&selected.datastore.name)));
         Some(size)
@@ -126,7 +146,7 @@ impl Scheduler {
         let Some(open) = self.term.remove(key) else { return };
         self.ledger.remove(&open.own.backing, &open.own.claim);
         let placed = self.rows.get(key).and_then(|row| row.placed.as_ref());
-        if placed.and_then(|placed| placed.own.as_ref()) != Some(&open.own) {
+        if placed.and_then(PlacedFact::own).as_ref() != Some(&open.own) {
             self.room_released = true;
         }
         if self.rows.get(key).is_some_and(|row| row.doing == Doing::Busy) {

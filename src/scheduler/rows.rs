@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::placement::{Ask, Invalid, OwnClaim};
+use jiff::Timestamp;
+
+use crate::api::{ClaimState, ConditionStatus, ConditionType, InstancePlacementStatus};
+use crate::placement::{Ask, Backing, Bytes, Claim, Invalid, MoRef, OwnClaim};
 use crate::status::Shown;
 
 use super::backoff;
@@ -14,8 +17,42 @@ use super::input::Key;
 pub(super) struct PlacedFact {
     /// The revision that it answers.
     pub revision: i64,
-    /// Where room is kept for it, and how much.
-    pub own: Option<OwnClaim>,
+    /// `instanceUuid` of the vCenter that it is in.
+    pub vcenter: String,
+    /// The volume that it is.
+    pub backing: Backing,
+    /// How much room is kept on it.
+    pub claim: Option<Claim>,
+    /// When that room is given back.
+    pub expires: Option<Timestamp>,
+}
+
+impl PlacedFact {
+    /// What a status says; nothing when it names no datastore.
+    pub fn of(status: &InstancePlacementStatus) -> Option<Self> {
+        let datastore = status.datastore.as_ref()?;
+        let moref = MoRef(datastore.mo_ref.clone());
+        let vcenter = datastore.vcenter.instance_uuid.clone();
+        let open = status.claim.as_ref().filter(|claim| claim.state == ClaimState::Open);
+        Some(Self {
+            revision: status.revision.unwrap_or(0),
+            backing: Backing::of(&datastore.url, &vcenter, &moref),
+            vcenter,
+            claim: open
+                .map(|claim| Claim { bytes: size(claim.bytes), immediate: size(claim.immediate_bytes) }),
+            expires: open.and_then(|claim| claim.expiration_time),
+        })
+    }
+
+    /// Where room is kept, and how much.
+    pub fn own(&self) -> Option<OwnClaim> {
+        self.claim.map(|claim| OwnClaim { backing: self.backing.clone(), claim })
+    }
+}
+
+/// A size from a status; one that makes no sense keeps no room.
+fn size(bytes: i64) -> Bytes {
+    Bytes::saturating(u128::try_from(bytes).unwrap_or(0))
 }
 
 /// What is being done about a row.
@@ -52,6 +89,8 @@ pub(super) struct Row {
     /// `spec.revision`, known even where the rest of the spec is invalid.
     pub revision: i64,
     pub suspend: bool,
+    /// It is being deleted.
+    pub deleting: bool,
     pub ask: Result<Ask, Invalid>,
     pub placed: Option<PlacedFact>,
     pub shown: Option<Shown>,
@@ -59,6 +98,8 @@ pub(super) struct Row {
     pub bare: bool,
     /// When this generation was first seen.
     pub due_since: Duration,
+    /// Since when its status has said that it is not placed, for this revision and not suspended.
+    pub unplaced_since: Option<Timestamp>,
     pub doing: Doing,
     /// It changed while something was being done about it.
     pub dirty: bool,
@@ -83,11 +124,13 @@ impl Row {
             generation: 0,
             revision: 0,
             suspend: false,
+            deleting: false,
             ask,
             placed: None,
             shown: None,
             bare: true,
             due_since: now,
+            unplaced_since: None,
             doing: Doing::Nothing,
             dirty: false,
             read: None,
@@ -102,6 +145,33 @@ impl Row {
     /// What the status says is decided answers what the spec asks.
     pub fn is_placed(&self) -> bool {
         self.placed.as_ref().is_some_and(|placed| self.revision <= placed.revision)
+    }
+
+    /// The revision whose claim has run out.
+    pub fn expired_claim(&self, now: Timestamp) -> Option<i64> {
+        let placed = self.placed.as_ref()?;
+        placed.expires.filter(|time| *time <= now).map(|_| placed.revision)
+    }
+
+    /// When it is to be called stalled, if nothing is selected for it by then.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let Ok(Ask { progress_deadline: Some(most), suspend: false, .. }) = &self.ask else { return None };
+        self.unplaced_since?.checked_add(*most).ok()
+    }
+
+    /// Takes over what a status says of how long it has been waiting. Reconciling comes back when a suspension
+    /// ends, and so tells more than Ready.
+    pub fn learn_waiting(&mut self, status: &InstancePlacementStatus, new_revision: Option<Timestamp>) {
+        let since = |type_: ConditionType, status_: ConditionStatus| {
+            let found = status.conditions.iter().find(|c| c.type_ == type_.as_str() && c.status == status_);
+            found.map(|condition| condition.last_transition_time)
+        };
+        let ready = since(ConditionType::Ready, ConditionStatus::False);
+        let reconciling = since(ConditionType::Reconciling, ConditionStatus::True);
+        // A revision that was raised while it waited shows in no condition.
+        let raised = new_revision.or(self.unplaced_since);
+        self.unplaced_since =
+            ready.map(|ready| [reconciling, raised].into_iter().flatten().fold(ready, Timestamp::max));
     }
 
     /// Something about it failed: nothing is tried for a while that grows.
@@ -135,6 +205,12 @@ impl Rows {
 
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Row)> {
         self.by_key.iter()
+    }
+
+    /// The rows of one namespace.
+    pub fn of_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (&'a Key, &'a Row)> {
+        let first = Key { namespace: namespace.to_owned(), name: String::new() };
+        self.by_key.range(first..).take_while(move |(key, _)| key.namespace == namespace)
     }
 
     pub fn insert(&mut self, key: Key, row: Row) {

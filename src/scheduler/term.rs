@@ -83,14 +83,16 @@ impl OpenIntent {
             },
         };
         let status = status_of(&intent.body);
-        let fact = status
-            .as_ref()
-            .and_then(|status| status.revision)
-            .map(|revision| PlacedFact { revision, own: Some(own.clone()) });
+        let fact = status.as_ref().and_then(PlacedFact::of);
         let shown = status.as_ref().and_then(Shown::of);
         let message =
             status.and_then(|status| status.conditions.into_iter().next()).map(|ready| ready.message);
         Self { intent, stage, own, fact, shown, message, failures: 0 }
+    }
+
+    /// Its status may be written already.
+    pub fn may_be_written(&self) -> bool {
+        !matches!(self.stage, Stage::Journalling | Stage::Ready)
     }
 
     /// Whether its status was written is to be found out, after a while that grows.

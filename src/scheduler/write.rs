@@ -8,7 +8,8 @@ use super::Scheduler;
 use super::action::{Action, Announcement, Subject};
 use super::input::{Key, Now, WriteFailure, WriteId};
 use super::observe::is_newer;
-use super::outbox::{InFlight, Job, Target};
+use super::outbox::{InFlight, Job, Target, Wrote};
+use super::rows::PlacedFact;
 use super::term::{Phase, Stage};
 use crate::api::PlacementReason;
 
@@ -60,9 +61,21 @@ impl Scheduler {
                     message: not_ready.message.clone(),
                 })
             }
+            Change::ClaimExpired { .. } => Some(Announcement {
+                subject: Subject::Placement(key.clone()),
+                uid: row.uid.clone(),
+                warning: true,
+                reason: "ClaimExpired",
+                message: "the instance did not appear in time, so no room is kept for it any more".to_owned(),
+            }),
             _ => None,
         };
-        let target = Target::Status(key.clone(), Shown::after(&change));
+        let wrote = match (Shown::after(&change), change.as_ref()) {
+            (Some(shown), _) => Wrote::Shows(shown),
+            (None, Change::ClaimExpired { revision }) => Wrote::ClaimExpired { revision: *revision },
+            (None, _) => return,
+        };
+        let target = Target::Status(key.clone(), wrote);
         let id = self.outbox.begin(InFlight { target, uid: row.uid.clone(), announcement });
         actions.push(if row.bare {
             let status = status::apply(&Value::Null, &change, now.wall);
@@ -102,17 +115,7 @@ impl Scheduler {
         self.outbox.widen();
         match &write.target {
             Target::Intent(key) => self.intent_done(key, id, &write.uid, resource_version, now),
-            Target::Status(key, shown) => {
-                if let Some(row) = self.rows.get_mut(key).filter(|row| row.uid == write.uid) {
-                    row.failures = 0;
-                    if is_newer(&resource_version, &row.resource_version) {
-                        row.resource_version = resource_version;
-                        row.shown = Some(shown.clone());
-                        row.bare = false;
-                    }
-                    self.rows.settle(key, now.monotonic);
-                }
-            }
+            Target::Status(key, wrote) => self.status_done(key, wrote, &write.uid, resource_version, now),
             Target::VCenter(name) => {
                 self.vcenters_due = true;
                 if let Some(vcenter) = self.vcenters.get_mut(name) {
@@ -121,6 +124,30 @@ impl Scheduler {
             }
         }
         actions.extend(write.announcement.map(Action::Announce));
+    }
+
+    fn status_done(&mut self, key: &Key, wrote: &Wrote, uid: &str, resource_version: String, now: Now) {
+        let Some(row) = self.rows.get_mut(key).filter(|row| row.uid == uid) else { return };
+        row.failures = 0;
+        if is_newer(&resource_version, &row.resource_version) {
+            row.resource_version = resource_version;
+            row.bare = false;
+            match wrote {
+                Wrote::Shows(shown) => {
+                    row.shown = Some(shown.clone());
+                    row.unplaced_since = row.unplaced_since.or(Some(now.wall));
+                }
+                Wrote::ClaimExpired { revision } => {
+                    let placed = row.placed.clone().map(|placed| match placed.revision == *revision {
+                        true => PlacedFact { claim: None, expires: None, ..placed },
+                        false => placed,
+                    });
+                    self.replace_fact(key, placed, now);
+                }
+            }
+        }
+        self.await_deadlines(key, now);
+        self.rows.settle(key, now.monotonic);
     }
 
     fn intent_done(&mut self, key: &Key, id: WriteId, uid: &str, resource_version: String, now: Now) {
@@ -132,7 +159,7 @@ impl Scheduler {
                 row.resource_version = resource_version;
                 row.shown = shown;
                 row.bare = false;
-                self.replace_fact(key, fact);
+                self.replace_fact(key, fact, now);
             }
         }
         self.release(key, now);

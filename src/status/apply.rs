@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::api::{Condition, ConditionStatus, ConditionType, PlacementReason};
+use crate::api::{Claim, ClaimState, Condition, ConditionStatus, ConditionType, PlacementReason, RoomReason};
 
 use super::change::{Change, Placed, Stance};
 use super::condition::condition;
@@ -14,9 +14,6 @@ use super::condition::condition;
 #[must_use]
 pub fn apply(status: &Value, change: &Change, now: Timestamp) -> Value {
     let mut fields = status.as_object().cloned().unwrap_or_default();
-    let conditions = conditions(&fields, change, now);
-    fields.insert("conditions".to_owned(), Value::Array(conditions));
-    set(&mut fields, "observedGeneration", &change.generation());
     match change {
         Change::Placed(placed) => set_placed(&mut fields, placed),
         Change::NotReady(not_ready) => match &not_ready.decision {
@@ -26,22 +23,40 @@ pub fn apply(status: &Value, change: &Change, now: Timestamp) -> Value {
             None => drop(fields.remove("decision")),
         },
         Change::Observed { .. } => {}
+        Change::ClaimExpired { revision } => match expired(&fields, *revision) {
+            Some(claim) => set(&mut fields, "claim", &claim),
+            // There is another claim by now.
+            None => return status.clone(),
+        },
     }
+    let readiness = readiness(&fields, change);
+    if let Some(readiness) = &readiness {
+        set(&mut fields, "observedGeneration", &readiness.generation);
+    }
+    let conditions = conditions(&fields, readiness, now);
+    fields.insert("conditions".to_owned(), Value::Array(conditions));
     Value::Object(fields)
 }
 
 fn set_placed(fields: &mut Map<String, Value>, placed: &Placed) {
-    let Placed { generation: _, message: _, revision, instance_uuid, datastore, image, claim, decision } =
-        placed;
+    let Placed {
+        generation: _,
+        message: _,
+        revision,
+        instance_uuid,
+        datastore,
+        compute,
+        image,
+        claim,
+        decision,
+    } = placed;
     set(fields, "revision", revision);
     set(fields, "instanceUUID", instance_uuid);
     set(fields, "datastore", datastore);
     set(fields, "claim", claim);
     set(fields, "decision", decision);
-    match image {
-        Some(image) => set(fields, "image", image),
-        None => drop(fields.remove("image")),
-    }
+    set_optional(fields, "compute", compute.as_ref());
+    set_optional(fields, "image", image.as_ref());
 }
 
 /// The API's own types always serialize; one that would not leaves the field as it was.
@@ -51,36 +66,110 @@ fn set(fields: &mut Map<String, Value>, name: &str, value: &impl Serialize) {
     }
 }
 
-/// Berth's conditions first, then everybody else's as they are.
-fn conditions(fields: &Map<String, Value>, change: &Change, now: Timestamp) -> Vec<Value> {
-    let old = fields.get("conditions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let ready = find(old, ConditionType::Ready);
-    let (status, reason, message) = match change {
-        Change::Placed(placed) => (ConditionStatus::True, PlacementReason::Placed, placed.message.clone()),
-        Change::Observed { .. } => {
-            (ConditionStatus::True, PlacementReason::Placed, standing_message(fields, ready.as_ref()))
-        }
-        Change::NotReady(not_ready) => (ConditionStatus::False, not_ready.reason, not_ready.message.clone()),
+fn set_optional(fields: &mut Map<String, Value>, name: &str, value: Option<&impl Serialize>) {
+    match value {
+        Some(value) => set(fields, name, value),
+        None => drop(fields.remove(name)),
+    }
+}
+
+/// The claim of this revision, expired; none when it is not open any more.
+fn expired(fields: &Map<String, Value>, revision: i64) -> Option<Claim> {
+    let claim = claim(fields).filter(|claim| claim.state == ClaimState::Open)?;
+    let same = fields.get("revision").and_then(Value::as_i64).unwrap_or(0) == revision;
+    same.then_some(Claim { state: ClaimState::Expired, ..claim })
+}
+
+fn claim(fields: &Map<String, Value>) -> Option<Claim> {
+    fields.get("claim").and_then(|claim| Claim::deserialize(claim).ok())
+}
+
+/// What the Ready condition is to say, and which one goes with it.
+struct Readiness {
+    generation: i64,
+    status: ConditionStatus,
+    reason: PlacementReason,
+    message: String,
+    companion: Option<ConditionType>,
+}
+
+/// None: it stays as it is.
+fn readiness(fields: &Map<String, Value>, change: &Change) -> Option<Readiness> {
+    let placed = |generation, message| Readiness {
+        generation,
+        status: ConditionStatus::True,
+        reason: PlacementReason::Placed,
+        message,
+        companion: None,
     };
-    let companion = match change {
-        Change::NotReady(not_ready) => match not_ready.stance {
-            Stance::Reconciling => Some(ConditionType::Reconciling),
-            Stance::Stalled => Some(ConditionType::Stalled),
-            Stance::Neither => None,
+    Some(match change {
+        Change::Placed(new) => placed(new.generation, new.message.clone()),
+        Change::Observed { generation } => placed(*generation, standing_message(fields)),
+        Change::NotReady(not_ready) => Readiness {
+            generation: not_ready.generation,
+            status: ConditionStatus::False,
+            reason: not_ready.reason,
+            message: not_ready.message.clone(),
+            companion: match not_ready.stance {
+                Stance::Reconciling => Some(ConditionType::Reconciling),
+                Stance::Stalled => Some(ConditionType::Stalled),
+                Stance::Neither => None,
+            },
         },
-        Change::Placed(_) | Change::Observed { .. } => None,
-    };
-    let say = |type_, status, before: Option<Condition>| {
-        let mut said = condition(type_, status, reason.as_str(), &message, change.generation(), now);
-        if let Some(before) = before.filter(|before| before.status == status) {
+        Change::ClaimExpired { .. } => return None,
+    })
+}
+
+/// Berth's conditions first, then everybody else's as they are.
+fn conditions(fields: &Map<String, Value>, readiness: Option<Readiness>, now: Timestamp) -> Vec<Value> {
+    let old = old_conditions(fields);
+    let generation = fields.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0);
+    let say = |type_, status, reason: &str, message: &str| {
+        let mut said = condition(type_, status, reason, message, generation, now);
+        if let Some(before) = find(old, type_).filter(|before| before.status == status) {
             said.last_transition_time = before.last_transition_time;
         }
         said
     };
-    let mut own = vec![say(ConditionType::Ready, status, ready)];
-    own.extend(companion.map(|type_| say(type_, ConditionStatus::True, find(old, type_))));
+    let mut own: Vec<Condition> = Vec::new();
+    match readiness {
+        Some(Readiness { status, reason, message, companion, .. }) => {
+            own.push(say(ConditionType::Ready, status, reason.as_str(), &message));
+            let companion =
+                companion.map(|type_| say(type_, ConditionStatus::True, reason.as_str(), &message));
+            own.extend(companion);
+        }
+        None => {
+            let stay = [ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled];
+            own.extend(stay.into_iter().filter_map(|type_| find(old, type_)));
+        }
+    }
+    own.extend(claim(fields).map(|claim| {
+        let (status, reason, message) = room(&claim);
+        say(ConditionType::RoomKept, status, reason.as_str(), &message)
+    }));
     let foreign = old.iter().filter(|c| own_type(c).is_none()).cloned();
     own.into_iter().filter_map(|condition| serde_json::to_value(condition).ok()).chain(foreign).collect()
+}
+
+/// What the RoomKept condition says of a claim.
+fn room(claim: &Claim) -> (ConditionStatus, RoomReason, String) {
+    match claim.state {
+        ClaimState::Open => {
+            let until = claim.expiration_time.map_or_else(String::new, |time| format!(" until {time}"));
+            let message = format!("room is kept{until} for the instance to appear");
+            (ConditionStatus::True, RoomReason::Open, message)
+        }
+        ClaimState::Expired => {
+            let message = "the instance did not appear in time, so no room is kept for it any more; raise \
+                           spec.revision to ask for a new decision";
+            (ConditionStatus::False, RoomReason::Expired, message.to_owned())
+        }
+    }
+}
+
+fn old_conditions(fields: &Map<String, Value>) -> &[Value] {
+    fields.get("conditions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 fn own_type(condition: &Value) -> Option<ConditionType> {
@@ -92,9 +181,9 @@ fn find(conditions: &[Value], type_: ConditionType) -> Option<Condition> {
 }
 
 /// What a selection that stands is told with: its own words while they are there.
-fn standing_message(fields: &Map<String, Value>, ready: Option<&Condition>) -> String {
-    match ready {
-        Some(ready) if ready.status == ConditionStatus::True => ready.message.clone(),
+fn standing_message(fields: &Map<String, Value>) -> String {
+    match find(old_conditions(fields), ConditionType::Ready) {
+        Some(ready) if ready.status == ConditionStatus::True => ready.message,
         _ => {
             let name = fields.get("datastore").and_then(|d| d.get("name")).and_then(Value::as_str);
             format!("selected {}", name.unwrap_or("a datastore"))
@@ -184,5 +273,24 @@ mod tests {
         assert_eq!(types(&back), ["Ready=True"]);
         assert_eq!(back["conditions"][0]["message"], "selected gold-1");
         assert_eq!(back["observedGeneration"], 6);
+    }
+
+    #[test]
+    fn an_expired_claim_changes_the_claim_and_what_is_said_of_it_alone() {
+        let claim = json!({"bytes": 5, "immediateBytes": 5, "state": "Open", "expirationTime": "1970-01-01T00:01:00Z"});
+        let waiting = json!({"revision": 1, "datastore": {"name": "gold-1"}, "claim": claim});
+        let change = not_ready(4, PlacementReason::ClassNotFound, Stance::Reconciling, None);
+        let waiting = apply(&waiting, &change, at(1));
+        assert_eq!(types(&waiting), ["Ready=False", "Reconciling=True", "RoomKept=True"]);
+        let after = apply(&waiting, &Change::ClaimExpired { revision: 1 }, at(60));
+        assert_eq!(types(&after), ["Ready=False", "Reconciling=True", "RoomKept=False"]);
+        assert_eq!((&after["claim"]["state"], &after["claim"]["bytes"]), (&json!("Expired"), &json!(5)));
+        assert_eq!(after["conditions"][2]["reason"], "Expired");
+        assert_eq!(
+            (&after["conditions"][0], &after["observedGeneration"]),
+            (&waiting["conditions"][0], &json!(4))
+        );
+        assert_eq!(apply(&after, &Change::ClaimExpired { revision: 1 }, at(99)), after, "once");
+        assert_eq!(apply(&waiting, &Change::ClaimExpired { revision: 2 }, at(99)), waiting, "another claim");
     }
 }

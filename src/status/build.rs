@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::api::{
-    Candidate, CandidateReason, Claim, ClaimState, ClassReference, Decision, DecisionSource, ImageSource,
-    ImageStatus, InventoryReference, PlacementReason, Rejection, SelectedDatastore, VCenterReference,
+    Candidate, CandidateReason, Claim, ClaimState, ClassReference, ComputeStatus, Decision, DecisionSource,
+    ImageSource, ImageStatus, InventoryReference, PlacementReason, Rejection, SelectedDatastore,
+    VCenterReference,
 };
 use crate::placement::{self, Bytes, Selected, Verdict};
 
@@ -32,6 +33,8 @@ pub struct Context {
     pub inventory_version: String,
     /// When the vCenter last confirmed it.
     pub inventory_time: Timestamp,
+    /// When the room that it may get is given back, unless the instance has appeared.
+    pub claim_expiration: Timestamp,
 }
 
 /// Tells a decision that selected a datastore. `instance_uuid` is what the VM is to be created with.
@@ -53,9 +56,14 @@ pub fn placed(
             mo_ref: datastore.moref.to_string(),
             type_: datastore.kind.clone().unwrap_or_default(),
             url: datastore.url.clone(),
-            datacenter: datastore.datacenter.clone(),
+            datacenter: selected.datacenter.clone(),
             vcenter: context.vcenter.clone(),
         },
+        compute: selected.cluster.as_ref().map(|cluster| ComputeStatus {
+            cluster: cluster.name.clone(),
+            usable_hosts: int32(cluster.usable_hosts),
+            hosts: int32(cluster.hosts),
+        }),
         image: context
             .image
             .map(|size| ImageStatus { virtual_size_bytes: size.as_i64(), source: ImageSource::Declared }),
@@ -63,6 +71,8 @@ pub fn placed(
             bytes: selected.claim.bytes.as_i64(),
             immediate_bytes: selected.claim.immediate.as_i64(),
             state: ClaimState::Open,
+            // Times have no fraction in any Kubernetes API.
+            expiration_time: Timestamp::from_second(context.claim_expiration.as_second()).ok(),
         },
         decision: tell(decision, Some(DecisionSource::Selected), context),
     }))
@@ -78,6 +88,20 @@ pub fn not_eligible(decision: &placement::Decision, context: &Context) -> Change
         stance: Stance::Reconciling,
         decision: Some(tell(decision, None, context)),
     }))
+}
+
+/// The same, of a placement that has waited for longer than it was given.
+#[must_use]
+pub fn past_deadline(not_ready: NotReady, seconds: u64) -> NotReady {
+    let NotReady { generation, reason, message, decision, .. } = not_ready;
+    let message = format!("not placed within {seconds} s, still trying; {reason}: {message}");
+    NotReady {
+        generation,
+        reason: PlacementReason::DeadlineExceeded,
+        message: placement::bounded_message(&message),
+        stance: Stance::Stalled,
+        decision,
+    }
 }
 
 fn tell(decision: &placement::Decision, source: Option<DecisionSource>, context: &Context) -> Decision {

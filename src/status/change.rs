@@ -1,6 +1,6 @@
 //! The changes that Berth makes to a placement's status. No I/O.
 
-use crate::api::{Claim, Decision, ImageStatus, PlacementReason, SelectedDatastore};
+use crate::api::{Claim, ComputeStatus, Decision, ImageStatus, PlacementReason, SelectedDatastore};
 
 /// What is to become of a status.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +13,11 @@ pub enum Change {
     Observed {
         /// Generation of the object.
         generation: i64,
+    },
+    /// The instance did not appear in time: no room is kept for it any more. Nothing else changes.
+    ClaimExpired {
+        /// The revision whose claim it is.
+        revision: i64,
     },
 }
 
@@ -29,6 +34,8 @@ pub struct Placed {
     pub instance_uuid: String,
     /// The datastore.
     pub datastore: SelectedDatastore,
+    /// Where the VM can run with it.
+    pub compute: Option<ComputeStatus>,
     /// The image, when its size is known.
     pub image: Option<ImageStatus>,
     /// The room kept.
@@ -61,16 +68,4 @@ pub struct NotReady {
     pub stance: Stance,
     /// The decision that found nothing, if there was one.
     pub decision: Option<Decision>,
-}
-
-impl Change {
-    /// The generation of the object that it is about.
-    #[must_use]
-    pub fn generation(&self) -> i64 {
-        match self {
-            Self::Placed(placed) => placed.generation,
-            Self::NotReady(not_ready) => not_ready.generation,
-            Self::Observed { generation } => *generation,
-        }
-    }
 }

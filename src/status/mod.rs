@@ -15,7 +15,7 @@ mod vcenter;
 
 pub use apply::apply;
 pub use body::{Target, body};
-pub use build::{Context, not_eligible, placed};
+pub use build::{Context, not_eligible, past_deadline, placed};
 pub use change::{Change, NotReady, Placed, Stance};
 pub use condition::condition;
 pub use identity::instance_uuid;

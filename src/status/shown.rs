@@ -49,6 +49,10 @@ impl Shown {
             Told::Nothing
         } else if ready.reason == PlacementReason::NoEligibleDatastore.as_str() {
             verdicts(status.decision.as_ref()?)
+        } else if ready.reason == PlacementReason::DeadlineExceeded.as_str()
+            && let Some(refused) = status.decision.as_ref().filter(|decision| decision.source.is_none())
+        {
+            verdicts(refused)
         } else {
             Told::Message(ready.message.clone())
         };
@@ -60,21 +64,23 @@ impl Shown {
         })
     }
 
-    /// What a status shows after this change.
+    /// What a status shows after this change; nothing when that is what it showed before.
     #[must_use]
-    pub fn after(change: &Change) -> Self {
-        let (reason, ready, told) = match change {
-            Change::Placed(_) | Change::Observed { .. } => (PlacementReason::Placed, true, Told::Nothing),
+    pub fn after(change: &Change) -> Option<Self> {
+        let (generation, reason, ready, told) = match change {
+            Change::ClaimExpired { .. } => return None,
+            Change::Placed(placed) => (placed.generation, PlacementReason::Placed, true, Told::Nothing),
+            Change::Observed { generation } => (*generation, PlacementReason::Placed, true, Told::Nothing),
             Change::NotReady(not_ready) => {
-                let NotReady { reason, message, decision, .. } = not_ready.as_ref();
+                let NotReady { generation, reason, message, decision, .. } = not_ready.as_ref();
                 let told = match decision {
                     Some(decision) => verdicts(decision),
                     None => Told::Message(message.clone()),
                 };
-                (*reason, false, told)
+                (*generation, *reason, false, told)
             }
         };
-        Self { generation: change.generation(), reason: reason.as_str().to_owned(), ready, told }
+        Some(Self { generation, reason: reason.as_str().to_owned(), ready, told })
     }
 
     /// The reason of the Ready condition.

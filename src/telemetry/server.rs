@@ -14,6 +14,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::{Metrics, Readiness};
 
@@ -55,9 +56,10 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Answers for ever.
+/// Answers for ever. Its connections end with it.
 pub async fn serve(listener: TcpListener, routes: Router) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
@@ -65,8 +67,9 @@ pub async fn serve(listener: TcpListener, routes: Router) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        while connections.try_join_next().is_some() {}
         let service = TowerToHyperService::new(routes.clone());
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
             server.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE);
             if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {

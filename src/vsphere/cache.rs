@@ -5,32 +5,59 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::decode::{
-    updates::{Kind, ObjectUpdate, Patch},
-    value::{Field, Reason, Summary},
+    mounts::RawMount,
+    updates::{
+        IN_MAINTENANCE, INFO_TIMESTAMP, Kind, MAX_VIRTUAL_DISK, ObjectUpdate, Patch, THIN_PROVISIONING,
+    },
+    value::{Field, Reason, Summary, flag, parsed, size},
 };
 use super::soap::Ref;
-use crate::placement::inventory::{Datastore, Inventory, MoRef};
+use crate::placement::{Cluster, Compute, Datacenter, Datastore, Host, Inventory, MoRef, Mount, Mounts};
 
 /// The rows of all watched objects, by id.
 #[derive(Default)]
 pub(crate) struct Cache {
+    /// Id of the folder that everything is below.
+    root: String,
     datastores: BTreeMap<String, Row>,
     /// Folders, datastore clusters and datacenters.
     containers: BTreeMap<String, Row>,
+    /// Clusters, and the compute resources that standalone hosts are.
+    clusters: BTreeMap<String, Row>,
+    hosts: BTreeMap<String, Row>,
     /// Rows whose object has no usable reference: they cannot be kept, only counted.
     nameless: usize,
 }
 
-/// One object. A container has no summary.
+/// One object. Only a datastore has a summary and mounts.
 #[derive(Default)]
 struct Row {
     datacenter: bool,
     name: Field<String>,
     parent: Field<Ref>,
     summary: Summary,
+    figures_time: Field<Timestamp>,
+    max_virtual_disk: Field<u64>,
+    thin_provisioning: Field<bool>,
+    in_maintenance: Field<bool>,
+    mounts: ReadMounts,
+    /// The mounts are to be read, or read again.
+    mounts_due: bool,
     /// A change that could not be understood; cleared when the object enters anew.
     spoiled: Option<Reason>,
+}
+
+/// The mounts of a datastore, as they were read last.
+#[derive(Default)]
+enum ReadMounts {
+    #[default]
+    Never,
+    /// vCenter did not return them, or not so that they can be understood.
+    Missing,
+    Read(Vec<RawMount>),
 }
 
 /// What the cache amounts to.
@@ -58,14 +85,21 @@ impl Snapshot {
     }
 }
 
-/// Levels from a datastore up to its datacenter, at most; folders cannot nest deeper than this in practice,
-/// and a malformed answer could make a circle of them.
+/// Levels from a datastore or host up to its datacenter, at most; folders cannot nest deeper than this in
+/// practice, and a malformed answer could make a circle of them.
 const MAX_LEVELS: usize = 64;
 
 impl Cache {
+    /// An empty one for what is below this folder.
+    pub fn below(root: &Ref) -> Self {
+        Self { root: root.id.clone(), ..Self::default() }
+    }
+
     /// Objects kept.
     pub fn len(&self) -> usize {
-        self.datastores.len().saturating_add(self.containers.len())
+        [&self.datastores, &self.containers, &self.clusters, &self.hosts]
+            .into_iter()
+            .fold(0, |sum, rows| sum.saturating_add(rows.len()))
     }
 
     /// Applies one row.
@@ -82,6 +116,8 @@ impl Cache {
         let rows = match object.kind.as_str() {
             "Datastore" => &mut self.datastores,
             "Folder" | "StoragePod" | "Datacenter" => &mut self.containers,
+            "ComputeResource" | "ClusterComputeResource" => &mut self.clusters,
+            "HostSystem" => &mut self.hosts,
             _ => return,
         };
         match update.kind {
@@ -89,14 +125,22 @@ impl Cache {
                 rows.remove(&object.id);
             }
             Kind::Enter => {
-                let mut row = Row { datacenter: object.kind == "Datacenter", ..Row::default() };
+                let mut row =
+                    Row { datacenter: object.kind == "Datacenter", mounts_due: true, ..Row::default() };
                 update.patches.into_iter().for_each(|patch| row.patch(patch));
+                // What is sent again is what is known already: its mounts stay until they are read again.
+                if let Some(before) = rows.remove(&object.id) {
+                    row.mounts_due = before.mounts_due || row.reach() != before.reach();
+                    row.mounts = before.mounts;
+                }
                 rows.insert(object.id, row);
             }
             // For an object that has not entered, or has left, a change means nothing.
             Kind::Modify => {
                 if let Some(row) = rows.get_mut(&object.id) {
+                    let reach = row.reach();
                     update.patches.into_iter().for_each(|patch| row.patch(patch));
+                    row.mounts_due |= row.reach() != reach;
                 }
             }
             Kind::Unknown => {
@@ -105,11 +149,44 @@ impl Cache {
         }
     }
 
+    /// Up to this many datastores whose mounts are to be read, those never read first.
+    pub fn mounts_due(&self, most: usize) -> Vec<Ref> {
+        let due = |never: bool| {
+            self.datastores
+                .iter()
+                .filter(move |(_, row)| row.mounts_due && matches!(row.mounts, ReadMounts::Never) == never)
+        };
+        let ids = due(true).chain(due(false)).take(most).map(|(id, _)| id.clone());
+        ids.map(|id| Ref { kind: "Datastore".to_owned(), id }).collect()
+    }
+
+    /// Every datastore's mounts are to be read again; until then they stay as they are.
+    pub fn reread_mounts(&mut self) {
+        for row in self.datastores.values_mut() {
+            row.mounts_due = true;
+        }
+    }
+
+    /// Which hosts there are, and in which compute resource each is: when that changes, mounts do.
+    pub fn host_set(&self) -> Vec<(String, Option<String>)> {
+        let parent = |row: &Row| row.parent.known().map(|parent| parent.id.clone());
+        self.hosts.iter().map(|(id, row)| (id.clone(), parent(row))).collect()
+    }
+
+    /// Takes the mounts of one datastore as they were read.
+    pub fn set_mounts(&mut self, datastore: &str, mounts: Option<Vec<RawMount>>) {
+        if let Some(row) = self.datastores.get_mut(datastore) {
+            row.mounts = mounts.map_or(ReadMounts::Missing, ReadMounts::Read);
+            row.mounts_due = false;
+        }
+    }
+
     /// The inventory as it is now. Only to be asked for after a complete answer.
     pub fn snapshot(&self, instance_uuid: &str) -> Snapshot {
         let mut skipped = Vec::new();
         let mut kept = Vec::with_capacity(self.datastores.len());
         let mut withheld = 0_usize;
+        let compute = self.compute();
         for (id, row) in &self.datastores {
             if let Some(reason) = row.malformed() {
                 skipped.push((id.clone(), reason));
@@ -118,45 +195,113 @@ impl Cache {
             if row.is_withheld() {
                 withheld = withheld.saturating_add(1);
             }
-            kept.push(self.datastore(id, row));
+            kept.push(self.datastore(id, row, &compute));
         }
-        for (id, row) in &self.containers {
+        for (id, row) in self.containers.iter().chain(&self.clusters).chain(&self.hosts) {
             skipped.extend(row.malformed().map(|reason| (id.clone(), reason)));
         }
         Snapshot {
-            inventory: Inventory::new(instance_uuid, kept),
+            inventory: Inventory::new(instance_uuid, compute, kept),
             skipped,
             nameless: self.nameless,
             withheld,
         }
     }
 
-    fn datastore(&self, id: &str, row: &Row) -> Datastore {
+    fn datastore(&self, id: &str, row: &Row, compute: &Compute) -> Datastore {
         let summary = &row.summary;
+        let accessible = summary.accessible.known().copied();
         Datastore {
             moref: MoRef(id.to_owned()),
             name: row.name.known().cloned().unwrap_or_default(),
-            datacenter: self.datacenter_above(row).unwrap_or_default().to_owned(),
+            datacenter: self.way_up(row).find(|(_, row)| row.datacenter).map(|(id, _)| MoRef(id.to_owned())),
             kind: summary.kind.known().cloned(),
             url: summary.url.known().cloned().unwrap_or_default(),
-            accessible: summary.accessible.known().copied(),
+            accessible,
             maintenance_mode: summary.maintenance_mode.known().cloned(),
             capacity: summary.capacity.known().copied(),
             free: summary.free.known().copied(),
             uncommitted: summary.uncommitted.known().copied(),
+            multiple_host_access: summary.multiple_host_access.known().copied(),
+            max_virtual_disk: row.max_virtual_disk.known().copied(),
+            thin_provisioning: row.thin_provisioning.known().copied(),
+            figures_time: row.figures_time.known().copied(),
+            mounts: match &row.mounts {
+                ReadMounts::Never => Mounts::Unread,
+                ReadMounts::Missing => Mounts::Missing,
+                ReadMounts::Read(mounts) => {
+                    let hosts: Vec<_> = mounts.iter().map(|raw| (MoRef(raw.host.clone()), raw)).collect();
+                    let mounts = hosts.iter().map(|(host, raw)| (host, mount(raw, accessible)));
+                    Mounts::Read(compute.mounts(mounts))
+                }
+            },
         }
     }
 
-    /// The name of the datacenter above, when vCenter shows the whole way up.
-    fn datacenter_above<'a>(&'a self, below: &'a Row) -> Option<&'a str> {
+    fn compute(&self) -> Compute {
+        let sane = |(_, row): &(&String, &Row)| row.malformed().is_none();
+        let name = |row: &Row| row.name.known().cloned().unwrap_or_default();
+        let moref = |id: &String| MoRef(id.clone());
+        let datacenters = self.containers.iter().filter(|(_, row)| row.datacenter).filter(sane);
+        let clusters = self.clusters.iter().filter(sane);
+        let hosts = self.hosts.iter().filter(sane);
+        Compute::new(
+            datacenters
+                .map(|(id, row)| Datacenter { moref: moref(id), name: name(row), path: self.path(row) })
+                .collect(),
+            clusters
+                .map(|(id, row)| Cluster { moref: moref(id), name: name(row), path: self.path(row) })
+                .collect(),
+            hosts
+                .map(|(id, row)| {
+                    let above = row.parent.known().map(|parent| &parent.id);
+                    let datacenter = self.way_up(row).find(|(_, row)| row.datacenter);
+                    Host {
+                        moref: moref(id),
+                        name: name(row),
+                        path: self.path(row),
+                        cluster: above.filter(|id| self.clusters.contains_key(*id)).map(moref),
+                        datacenter: datacenter.map(|(id, _)| MoRef(id.to_owned())),
+                        in_maintenance: row.in_maintenance.known() == Some(&true),
+                    }
+                })
+                .collect(),
+        )
+    }
+
+    /// The objects above, nearest first, as far as vCenter shows the way.
+    fn way_up<'a>(&'a self, below: &'a Row) -> impl Iterator<Item = (&'a str, &'a Row)> {
         let mut row = below;
-        for _ in 0..MAX_LEVELS {
-            row = self.containers.get(&row.parent.known()?.id)?;
-            if row.datacenter {
-                return row.name.known().map(String::as_str);
-            }
+        std::iter::from_fn(move || {
+            let id = &row.parent.known()?.id;
+            row = self.containers.get(id).or_else(|| self.clusters.get(id))?;
+            Some((id.as_str(), row))
+        })
+        .take(MAX_LEVELS)
+    }
+
+    /// The inventory path; empty when vCenter does not show the whole way up. A `/` within a name stays escaped.
+    fn path(&self, row: &Row) -> String {
+        let rows: Vec<&Row> = std::iter::once(row).chain(self.way_up(row).map(|(_, row)| row)).collect();
+        let top = rows.last().and_then(|row| row.parent.known()).map(|parent| parent.id.as_str());
+        if top != Some(self.root.as_str()) {
+            return String::new();
         }
-        None
+        let names = rows.iter().rev().map(|row| row.name.known().map(String::as_str).unwrap_or_default());
+        names.fold(String::new(), |path, name| format!("{path}/{}", name.replace('/', "%2f")))
+    }
+}
+
+/// How one host has a datastore. Where the mount does not say whether the host reaches it, the datastore does.
+fn mount(raw: &RawMount, accessible: Option<bool>) -> Mount {
+    if raw.mounted == Some(false) {
+        Mount::Unmounted
+    } else if raw.accessible.or(accessible) != Some(true) {
+        Mount::Inaccessible
+    } else if raw.writable {
+        Mount::Usable
+    } else {
+        Mount::ReadOnly
     }
 }
 
@@ -166,16 +311,44 @@ impl Row {
             Patch::Name(name) => self.name = name,
             Patch::Parent(parent) => self.parent = parent,
             Patch::Spoiled(reason) => self.spoiled = Some(reason),
+            Patch::Part(part, value) => self.set(part, value.as_deref()),
             summary @ (Patch::Summary(_) | Patch::SummaryPart(..)) => summary.apply_to(&mut self.summary),
         }
+    }
+
+    fn set(&mut self, part: &str, value: Field<&str>) {
+        match part {
+            MAX_VIRTUAL_DISK => self.max_virtual_disk = parsed(value, size),
+            THIN_PROVISIONING => self.thin_provisioning = parsed(value, flag),
+            IN_MAINTENANCE => self.in_maintenance = parsed(value, flag),
+            // A time that cannot be read is only not told.
+            INFO_TIMESTAMP => {
+                self.figures_time =
+                    parsed(value, |text| text.trim().parse().map_or(Field::Absent, Field::Known));
+            }
+            _ => {}
+        }
+    }
+
+    /// What changes together with mounts.
+    fn reach(&self) -> (Option<bool>, Option<bool>) {
+        let Summary { accessible, multiple_host_access, .. } = &self.summary;
+        (accessible.known().copied(), multiple_host_access.known().copied())
     }
 
     fn malformed(&self) -> Option<Reason> {
         let own = self.spoiled.or(self.name.malformed()).or(self.parent.malformed());
         own.or_else(|| self.summary.malformed())
+            .or(self.max_virtual_disk.malformed())
+            .or(self.thin_provisioning.malformed())
+            .or(self.in_maintenance.malformed())
     }
 
     fn is_withheld(&self) -> bool {
-        self.name.is_withheld() || self.parent.is_withheld() || self.summary.is_withheld()
+        self.name.is_withheld()
+            || self.parent.is_withheld()
+            || self.summary.is_withheld()
+            || self.max_virtual_disk.is_withheld()
+            || self.thin_provisioning.is_withheld()
     }
 }

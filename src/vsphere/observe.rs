@@ -27,6 +27,10 @@ pub enum Method {
     WaitForUpdatesEx,
     /// `CancelWaitForUpdates`.
     CancelWaitForUpdates,
+    /// `RetrievePropertiesEx`.
+    RetrievePropertiesEx,
+    /// `ContinueRetrievePropertiesEx`.
+    ContinueRetrievePropertiesEx,
 }
 
 impl Method {
@@ -45,6 +49,8 @@ impl Method {
             Self::CreateFilter => "CreateFilter",
             Self::WaitForUpdatesEx => "WaitForUpdatesEx",
             Self::CancelWaitForUpdates => "CancelWaitForUpdates",
+            Self::RetrievePropertiesEx => "RetrievePropertiesEx",
+            Self::ContinueRetrievePropertiesEx => "ContinueRetrievePropertiesEx",
         }
     }
 }

@@ -22,6 +22,8 @@ struct Scenario {
     /// Without the objects of `base/objects.yaml`.
     #[serde(default)]
     bare: bool,
+    /// The clusters of the simulated vCenter; one with three hosts when absent.
+    clusters: Option<Vec<Value>>,
     /// The datastores of the simulated vCenter.
     datastores: Vec<Value>,
     steps: Vec<Step>,
@@ -66,6 +68,14 @@ enum Happening {
     Returns,
     /// Every session expires.
     Expires,
+    /// It stops in the middle of what it does: connections stand and nothing is answered.
+    Hangs,
+    /// It goes on.
+    GoesOn,
+    /// It answers calls of a method with a fault: a rule of the simulator.
+    Fault(Value),
+    /// It answers as it should again.
+    ClearFaults,
 }
 
 /// What a status is to say. What is not named can be anything.
@@ -127,11 +137,14 @@ fn meaning(reason: &str) -> anyhow::Result<(&'static str, Option<&'static str>)>
     Ok(match reason {
         "Placed" | "Connected" => ("True", None),
         "Suspended" => ("False", None),
-        "InvalidSpec" | "RootDiskSmallerThanImage" | "DuplicateVCenter" => ("False", Some("Stalled")),
+        "InvalidSpec" | "RootDiskSmallerThanImage" | "DeadlineExceeded" | "DuplicateVCenter" => {
+            ("False", Some("Stalled"))
+        }
         "NoEligibleDatastore"
         | "VCenterUnavailable"
         | "ClassNotFound"
         | "ClassInvalid"
+        | "ScopeNotFound"
         | "Pending"
         | "VCenterNotAllowed"
         | "AmbiguousVCenter"
@@ -177,7 +190,8 @@ impl Run<'_> {
                 }
             },
             Step::Delete(object) => {
-                let namespace = if object.starts_with("secret/") { "berth-system" } else { &self.namespace };
+                let own = object.starts_with("secret/") || object.starts_with("configmap/");
+                let namespace = if own { "berth-system" } else { &self.namespace };
                 self.stack
                     .kubectl(&["delete", "--namespace", namespace, &object, "--wait=false"], None)
                     .map(drop)
@@ -201,6 +215,10 @@ impl Run<'_> {
             Step::Vcenter(Happening::Dies) => self.vcenter.kill(),
             Step::Vcenter(Happening::Returns) => self.vcenter.restart(),
             Step::Vcenter(Happening::Expires) => self.change(Vcenter::end_sessions),
+            Step::Vcenter(Happening::Hangs) => self.vcenter.signal("STOP"),
+            Step::Vcenter(Happening::GoesOn) => self.vcenter.signal("CONT"),
+            Step::Vcenter(Happening::Fault(rule)) => self.vcenter.inject_fault(rule),
+            Step::Vcenter(Happening::ClearFaults) => self.vcenter.clear_faults(),
             Step::Logins(count) => {
                 let logins = self.vcenter.logins()?;
                 ensure!(logins.succeeded + logins.failed == count, "there were {logins:?}");
@@ -249,7 +267,11 @@ fn run(stack: &Stack, file: &Path) -> anyhow::Result<()> {
     let text = fs::read_to_string(file)?;
     // Once for the datastores, and once more when the vCenter that they belong to has an address.
     let scenario: Scenario = serde_saphyr::from_str(&read(&text, stack, None))?;
-    let inventory = json!({"datacenters": [{"name": "DC0", "datastores": scenario.datastores}]});
+    let mut datacenter = json!({"name": "DC0", "datastores": scenario.datastores});
+    if let Some(clusters) = scenario.clusters {
+        datacenter["clusters"] = json!(clusters);
+    }
+    let inventory = json!({"datacenters": [datacenter]});
     let vcenter =
         stack.start_vcenter("vc-east", VcenterOptions { inventory, ..VcenterOptions::default() })?;
     let namespace = stack.fresh_namespace("story")?;
@@ -306,14 +328,20 @@ macro_rules! scenarios {
 scenarios! {
     ambiguous_and_duplicate_vcenters
     bad_input
+    claims_and_deadlines_run_out
     datastores_change
+    disks
+    hosts_and_sharing
+    journal_cannot_be_read
     names_and_limits
     references_heal
     revision
     room_is_kept
     session_expires
+    spread
     suspend
     vcenter_dies_and_returns
+    vcenter_in_trouble
     vvol_takes_whole_mib_only
     wrong_certificate
     wrong_password

@@ -17,9 +17,14 @@ fn inventory() -> VcenterOptions {
 
 /// The summary of one datastore as XML.
 fn summary(stack: &Stack, vcenter: &Vcenter, session: &str, moref: &str) -> String {
+    property(stack, vcenter, session, moref, "summary")
+}
+
+/// One property of one datastore as XML.
+fn property(stack: &Stack, vcenter: &Vcenter, session: &str, moref: &str, path: &str) -> String {
     let body = format!(
         r#"<RetrieveProperties xmlns="urn:vim25"><_this type="PropertyCollector">propertyCollector</_this>
-        <specSet><propSet><type>Datastore</type><pathSet>summary</pathSet></propSet>
+        <specSet><propSet><type>Datastore</type><pathSet>{path}</pathSet></propSet>
         <objectSet><obj type="Datastore">{moref}</obj></objectSet></specSet></RetrieveProperties>"#
     );
     let (status, text) = vcenter.soap(stack.ca_pem(), Some(session), &body).unwrap();
@@ -118,6 +123,41 @@ fn changes_of_datastores_are_visible() {
     vcenter.create_datastore(json!({"name": "late", "type": "vsan"})).unwrap();
     vcenter.delete_datastore("vmfs-1").unwrap();
     assert!(!summary(&stack, &vcenter, session, moref).contains("freeSpace"));
+}
+
+#[test]
+fn hosts_mounts_and_absent_data_are_under_control() {
+    let stack = Stack::shared_blocking().unwrap();
+    let inventory = json!({"datacenters": [{
+        "clusters": [{"hosts": [{"name": "esx-a"}, {"name": "esx-b", "connectionState": "notResponding"}]}],
+        "datastores": [{"name": "local", "capacity": null, "mounts": [
+            {"host": "esx-a", "accessMode": "readOnly", "mounted": null},
+        ]}],
+    }]});
+    let vcenter =
+        stack.start_vcenter("hosts", VcenterOptions { inventory, ..VcenterOptions::default() }).unwrap();
+    assert_eq!(login(&stack, &vcenter, &vcenter.options().password), 200);
+    let session = &vcenter.sessions().unwrap()[0].key;
+    let moref = vcenter.moref("local").unwrap();
+    let read = |path| property(&stack, &vcenter, session, moref, path);
+    let keys = || read("host").matches("<key ").count();
+    let text = read("summary");
+    assert!(!text.contains("<capacity>"), "absent is absent: {text}");
+    assert!(text.contains("<multipleHostAccess>false</multipleHostAccess>"), "{text}");
+    let text = read("host");
+    assert!(text.contains("<accessMode>readOnly</accessMode>") && !text.contains("<mounted>"), "{text}");
+
+    vcenter.create_host("C0", "esx-c").unwrap();
+    assert_eq!(keys(), 1, "a new host mounts nothing");
+    let mounts = json!([{"host": "esx-a"}, {"host": "esx-c"}]);
+    vcenter.set_datastore("local", json!({"mounts": mounts, "withheld": ["info"]})).unwrap();
+    assert_eq!(keys(), 2);
+    assert!(read("summary").contains("<multipleHostAccess>true</multipleHostAccess>"));
+    assert!(read("info").contains("NoPermission"));
+    vcenter.delete_host("esx-c").unwrap();
+    assert_eq!(keys(), 1);
+    assert!(vcenter.set_host("esx-c", json!({"maintenance": true})).is_err(), "it is gone");
+    vcenter.set_host("esx-a", json!({"maintenance": true, "connectionState": "disconnected"})).unwrap();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Tests that need nothing but this machine's processor: no network, no servers.
+//! Tests that need nothing but this machine's processor: no network, and no servers but those in their own thread.
 
 // Helpers of tests may fail loudly too; clippy's own exception covers only the test functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -11,15 +11,20 @@ mod fake_vcenter;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/proxy/mod.rs"]
 mod fault_proxy;
+#[path = "../support/kube/mod.rs"]
+mod kube_server;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/tls.rs"]
 mod tls;
 
 mod adapter;
 mod cel;
+mod controller;
 mod crd_files;
+mod kube_api;
 mod proxy;
 mod schema;
 mod vcenter;
 mod vcenter_strict;
 mod wire;
+mod words;

@@ -8,29 +8,12 @@ mod parsing;
 mod properties;
 mod sizes;
 
+use super::samples::{GIB, compute, datastore};
 use super::*;
 use crate::api;
 
-const GIB: u64 = 1 << 30;
-
-/// A healthy datastore of 1024 GiB, all of it free, with its own url.
-fn datastore(moref: &str, name: &str, kind: &str) -> Datastore {
-    Datastore {
-        moref: MoRef(moref.into()),
-        name: name.into(),
-        datacenter: "DC0".into(),
-        kind: Some(kind.into()),
-        url: format!("ds:///vmfs/volumes/{moref}/"),
-        accessible: Some(true),
-        maintenance_mode: Some("normal".into()),
-        capacity: Some(1024 * GIB),
-        free: Some(1024 * GIB),
-        uncommitted: Some(0),
-    }
-}
-
 fn inventory(datastores: Vec<Datastore>) -> Inventory {
-    Inventory::new("vc-1", datastores)
+    Inventory::new("vc-1", compute(), datastores)
 }
 
 fn bytes(count: u64) -> Bytes {
@@ -43,15 +26,25 @@ fn quantity(text: &str) -> api::Quantity {
 
 /// The spec of a placement with an image of this size, and a root disk when one is given.
 fn spec(image: Option<&str>, root: Option<&str>) -> api::InstancePlacementSpec {
-    api::InstancePlacementSpec {
-        placement_class_name: None,
-        vcenter_name: None,
-        image: image.map(|size| api::ImageSpec { virtual_size: quantity(size) }),
-        root_disk: root.map(|size| api::RootDiskSpec { size: quantity(size) }),
-        datastores: None,
-        revision: 0,
-        suspend: false,
+    let size = |size: Option<&str>| size.map(|size| serde_json::json!(size));
+    let mut spec = serde_json::json!({});
+    if let Some(image) = size(image) {
+        spec["image"] = serde_json::json!({"virtualSize": image});
     }
+    if let Some(root) = size(root) {
+        spec["rootDisk"] = serde_json::json!({"size": root});
+    }
+    serde_json::from_value(spec).unwrap()
+}
+
+/// The decision of a request whose scope exists.
+fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Decision {
+    super::decide(request, inventory, ledger).unwrap()
+}
+
+/// As [`decide`].
+fn explain(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Vec<Verdict> {
+    super::explain(request, inventory, ledger).unwrap()
 }
 
 fn ask(image: Option<&str>, root: Option<&str>) -> Ask {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::api::{DiskType, HostAccess, ImageTransfer, Strategy};
 
 /// Patterns that the oracle understands without regular expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,30 +38,116 @@ pub(super) struct Conditions {
     pub(super) excludes: Names,
 }
 
+/// How a host has a datastore: `Usable`, `ReadOnly`, `Inaccessible`, or none.
+pub(super) type HostMount = Option<Mount>;
+
+/// Five hosts: two in cluster C0 and two in C1, both in datacenter DC0, and one in C2 in DC1.
+pub(super) const HOSTS: [(&str, &str, &str); 5] =
+    [("h0", "C0", "DC0"), ("h1", "C0", "DC0"), ("h2", "C1", "DC0"), ("h3", "C1", "DC0"), ("h4", "C2", "DC1")];
+
+/// A datastore with its mounts in plain words; none when vCenter does not return them.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) datastore: Datastore,
+    pub(super) datacenter: &'static str,
+    pub(super) mounts: Option<[HostMount; 5]>,
+}
+
+/// Where a VM is to run, as class and placement have it.
+#[derive(Clone, Debug)]
+pub(super) struct Where {
+    pub(super) datacenter: Option<&'static str>,
+    pub(super) clusters: Vec<&'static str>,
+    pub(super) hosts: Vec<&'static str>,
+    pub(super) access: Option<HostAccess>,
+}
+
 /// Everything that a decision is made from, in plain words.
 #[derive(Clone, Debug)]
 pub(super) struct World {
-    pub(super) datastores: Vec<Datastore>,
+    pub(super) datastores: Vec<Seen>,
+    /// Which hosts are in maintenance.
+    pub(super) away: [bool; 5],
     pub(super) claims: Vec<(String, u64, u64)>,
     /// Which of the claims is the placement's own.
     pub(super) own: Option<usize>,
     pub(super) image: Option<u64>,
     pub(super) root: Option<u64>,
+    pub(super) root_thick: bool,
+    /// Sizes of additional disks, and whether they are thick.
+    pub(super) additional: Vec<(u64, bool)>,
+    pub(super) swap: u64,
+    pub(super) disk_type: Option<DiskType>,
     pub(super) limits: Conditions,
     pub(super) class: Conditions,
     pub(super) ask: Conditions,
+    pub(super) class_where: Where,
+    pub(super) ask_where: Where,
+    pub(super) any_sharing: bool,
+    pub(super) strategy: Strategy,
+    /// Datastores whose name starts with `a` have this weight.
+    pub(super) weight: i32,
+    pub(super) preferred: Vec<String>,
     pub(super) percent: u32,
     pub(super) headroom: u64,
+    pub(super) oversubscription: Option<u32>,
+    /// What a byte costs on NFS in percent, when it is said.
+    pub(super) nfs_factor: Option<u32>,
+    pub(super) per_instance: u64,
     pub(super) minimum: u64,
+    pub(super) transfer: ImageTransfer,
+    pub(super) do_not_place: bool,
+    pub(super) taken: Vec<String>,
 }
 
 fn among(types: &[&str], kind: &str) -> bool {
     types.iter().any(|t| t.to_lowercase() == kind.to_lowercase())
 }
 
-/// Failed codes and rank figure of one datastore; none when it is hidden.
-pub(super) fn judge(w: &World, d: &Datastore) -> Option<(BTreeSet<&'static str>, i128)> {
+/// What an eligible datastore is compared by.
+#[derive(Clone, Debug)]
+pub(super) struct Merits {
+    weight: i32,
+    member: bool,
+    preferred: bool,
+    writable: i128,
+    used: i128,
+    capacity: i128,
+    hosts: usize,
+}
+
+/// The order of two eligible datastores, names aside.
+pub(super) fn better(w: &World, a: &Merits, b: &Merits) -> std::cmp::Ordering {
+    let first = b.weight.cmp(&a.weight).then(a.member.cmp(&b.member)).then(b.preferred.cmp(&a.preferred));
+    // Capacities and uses are small here. Nothing is the worst whole.
+    let utilized = match (a.capacity, b.capacity) {
+        (0, 0) => std::cmp::Ordering::Equal,
+        (0, _) => std::cmp::Ordering::Greater,
+        (_, 0) => std::cmp::Ordering::Less,
+        _ => (a.used * b.capacity).cmp(&(b.used * a.capacity)),
+    };
+    first.then(match w.strategy {
+        Strategy::MostFree => b.writable.cmp(&a.writable),
+        Strategy::LeastUtilized => utilized,
+        Strategy::MostShared => b.hosts.cmp(&a.hosts).then(utilized),
+        Strategy::Pack => a.writable.cmp(&b.writable),
+    })
+}
+
+fn in_scope(w: &World, host: usize) -> bool {
+    let (name, cluster, datacenter) = HOSTS[host];
+    [&w.class_where, &w.ask_where].into_iter().all(|asked| {
+        asked.datacenter.is_none_or(|dc| dc == datacenter)
+            && (asked.clusters.is_empty() || asked.clusters.contains(&cluster))
+            && (asked.hosts.is_empty() || asked.hosts.contains(&name))
+    })
+}
+
+/// Failed codes and merits of one datastore; none when it is hidden.
+pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, Merits)> {
+    let d = &seen.datastore;
     let kind = d.kind.as_deref();
+    let is = |word: &str| kind.is_some_and(|k| k.to_lowercase() == word);
     let outside = !w.limits.types.is_empty() && !kind.is_some_and(|k| among(&w.limits.types, k));
     if outside || !w.limits.names.holds(&d.name, true) || w.limits.excludes.holds(&d.name, false) {
         return None;
@@ -85,8 +172,9 @@ pub(super) fn judge(w: &World, d: &Datastore) -> Option<(BTreeSet<&'static str>,
     if w.class.excludes.holds(&d.name, false) || w.ask.excludes.holds(&d.name, false) {
         failed.insert("NameExcluded");
     }
-    if kind.is_some_and(|k| k.to_lowercase() == "vvol") {
-        for size in [w.image, w.root].into_iter().flatten() {
+    let sizes = || w.image.into_iter().chain(w.root).chain(w.additional.iter().map(|a| a.0));
+    if is("vvol") {
+        for size in sizes() {
             if size < w.minimum {
                 failed.insert("BelowMinimumSize");
             } else if size % 1_048_576 != 0 {
@@ -97,29 +185,116 @@ pub(super) fn judge(w: &World, d: &Datastore) -> Option<(BTreeSet<&'static str>,
             failed.insert("SizeUnknown");
         }
     }
-    let mut rank = 0;
+    let any_thin = !w.root_thick || w.additional.iter().any(|(_, thick)| !thick);
+    if any_thin && d.thin_provisioning == Some(false) {
+        failed.insert("ProvisioningUnsupported");
+    }
+    let flat = matches!(w.disk_type, Some(DiskType::Flat | DiskType::Sparse));
+    if match w.transfer {
+        ImageTransfer::Import => false,
+        ImageTransfer::DirectUpload => (flat || w.disk_type.is_none()) && (is("vsan") || is("vvol")),
+        ImageTransfer::NovaDriver => flat && is("vsan"),
+    } {
+        failed.insert("DiskTypeUnsupported");
+    }
+    let volume = if d.url.is_empty() { format!("vc-1/{}", d.moref) } else { d.url.clone() };
+    let member = w.taken.contains(&volume);
+    if member && w.do_not_place {
+        failed.insert("SpreadConflict");
+    }
+    let wheres = [&w.class_where, &w.ask_where];
+    if wheres.iter().any(|asked| asked.datacenter.is_some_and(|dc| dc != seen.datacenter)) {
+        failed.insert("NotInScope");
+    }
+    let mut hosts = 0;
+    let mut merits = Merits {
+        weight: if d.name.starts_with('a') { w.weight } else { 0 },
+        member,
+        preferred: w
+            .preferred
+            .iter()
+            .any(|p| *p == d.name || *p == d.moref.0 || *p == format!("{}/{}", seen.datacenter, d.name)),
+        writable: 0,
+        used: 0,
+        capacity: 0,
+        hosts: 0,
+    };
     if d.accessible != Some(true) {
         failed.insert("NotAccessible");
-    } else if let (Some(k), Some(capacity), Some(free)) = (kind, d.capacity, d.free) {
-        let capacity = i128::from(capacity).min(i128::from(i64::MAX));
-        let free = i128::from(free).min(capacity);
-        let factor = if k.to_lowercase() == "vsan" { 2 } else { 1 };
-        let volume = if d.url.is_empty() { format!("vc-1/{}", d.moref) } else { d.url.clone() };
-        let others = w.claims.iter().enumerate().filter(|(n, c)| c.0 == volume && w.own != Some(*n));
-        let (kept, kept_now) =
-            others.fold((0, 0), |(all, now), (_, c)| (all + i128::from(c.1), now + i128::from(c.2)));
-        let percentage = (capacity * i128::from(w.percent) + 99) / 100;
-        let usable = free - percentage.max(i128::from(w.headroom)) - kept_now;
-        if usable < i128::from(w.image.or(w.root).unwrap()) * factor {
-            failed.insert("InsufficientFreeSpace");
-        }
-        let requested = i128::from(w.root.or(w.image).unwrap()) * factor;
-        if capacity - free + i128::from(d.uncommitted.unwrap_or(0)) + kept + requested > capacity {
-            failed.insert("OversubscriptionLimit");
-        }
-        rank = usable / factor;
-    } else {
-        failed.insert("IncompleteData");
+        return Some((failed, merits));
     }
-    Some((failed, rank))
+    if d.max_virtual_disk.is_some_and(|most| most > 0 && sizes().any(|size| size > most)) {
+        failed.insert("DiskTooLarge");
+    }
+    let narrowed = wheres.iter().any(|asked| !asked.clusters.is_empty() || !asked.hosts.is_empty());
+    match seen.mounts {
+        None => {
+            failed.insert("IncompleteData");
+        }
+        Some(mounts) => {
+            let usable = |h: usize| mounts[h] == Some(Mount::Usable);
+            let everywhere = (0..5).filter(|h| usable(*h)).count();
+            if !w.any_sharing && !d.multiple_host_access.unwrap_or(everywhere >= 2) {
+                failed.insert("NotShared");
+            }
+            let scope: Vec<usize> = (0..5).filter(|h| in_scope(w, *h)).collect();
+            if narrowed && !scope.iter().any(|h| mounts[*h].is_some()) {
+                failed.insert("NotInScope");
+            }
+            let awake: Vec<usize> = scope.iter().copied().filter(|h| !w.away[*h]).collect();
+            let concerned: Vec<usize> =
+                awake.iter().copied().filter(|h| narrowed || HOSTS[*h].2 == seen.datacenter).collect();
+            hosts = concerned.iter().filter(|h| usable(**h)).count();
+            let access =
+                wheres.iter().filter_map(|asked| asked.access).max().unwrap_or(HostAccess::OneCluster);
+            let enough = match access {
+                HostAccess::AnyHost => true,
+                HostAccess::AllHosts => concerned.iter().all(|h| usable(*h)),
+                HostAccess::OneCluster => ["C0", "C1", "C2"].iter().any(|cluster| {
+                    let mut of = awake.iter().filter(|h| HOSTS[**h].1 == *cluster).peekable();
+                    of.peek().is_some() && of.all(|h| usable(*h))
+                }),
+            };
+            if hosts == 0 || !enough {
+                failed.insert("NotMountedOnHosts");
+            }
+        }
+    }
+    if !w.any_sharing && seen.mounts.is_none() && d.multiple_host_access == Some(false) {
+        failed.insert("NotShared");
+    }
+    let (Some(_), Some(capacity), Some(free)) = (kind, d.capacity, d.free) else {
+        failed.insert("IncompleteData");
+        return Some((failed, merits));
+    };
+    let capacity = i128::from(capacity).min(i128::from(i64::MAX));
+    let free = i128::from(free).min(capacity);
+    let factor = i128::from(match w.nfs_factor {
+        Some(factor) if is("nfs") => factor,
+        _ if is("vsan") => 200,
+        _ => 100,
+    });
+    let cost = |bytes: i128| (bytes * factor + 99) / 100;
+    let others = w.claims.iter().enumerate().filter(|(n, c)| c.0 == volume && w.own != Some(*n));
+    let (kept, kept_now) =
+        others.fold((0, 0), |(all, now), (_, c)| (all + i128::from(c.1), now + i128::from(c.2)));
+    let percentage = (capacity * i128::from(w.percent) + 99) / 100;
+    let usable = free - percentage.max(i128::from(w.headroom)) - kept_now;
+    let more = i128::from(w.swap) + i128::from(w.per_instance);
+    let grown = i128::from(w.root.or(w.image).unwrap());
+    let written = if w.root_thick { grown } else { w.image.map_or(grown, i128::from) };
+    let thick: i128 = w.additional.iter().filter(|a| a.1).map(|a| i128::from(a.0)).sum();
+    if usable < cost(written + thick + more) {
+        failed.insert("InsufficientFreeSpace");
+    }
+    let requested = cost(grown + w.additional.iter().map(|a| i128::from(a.0)).sum::<i128>() + more);
+    let promised = capacity - free + i128::from(d.uncommitted.unwrap_or(0)) + kept + requested;
+    if w.oversubscription.is_some_and(|limit| promised * 100 > capacity * i128::from(limit)) {
+        failed.insert("OversubscriptionLimit");
+    }
+    merits.writable = usable * 100 / factor;
+    merits.used = capacity - free + kept_now;
+    merits.capacity = capacity;
+    merits.hosts = hosts;
+    Some((failed, merits))
 }

@@ -10,6 +10,7 @@ fn invalid(spec: &api::InstancePlacementSpec) -> (api::PlacementReason, String) 
 
 fn with_name(pattern: &str) -> api::InstancePlacementSpec {
     let datastores = api::DatastoreSelector { name_pattern: Some(pattern.into()), ..Default::default() };
+    let datastores = api::PlacementDatastores { selector: datastores, ..Default::default() };
     api::InstancePlacementSpec { datastores: Some(datastores), ..spec(Some("1Gi"), None) }
 }
 
@@ -120,9 +121,13 @@ fn a_class_is_parsed_with_its_bounds() {
     let class = |percent, headroom: Option<&str>, minimum: Option<&str>| {
         let spec = api::PlacementClassSpec {
             vcenter_name: Some("vc-east".into()),
-            datastores: None,
-            capacity: Some(api::CapacitySpec { headroom_percent: percent, headroom: headroom.map(quantity) }),
+            capacity: Some(api::CapacitySpec {
+                headroom_percent: percent,
+                headroom: headroom.map(quantity),
+                ..Default::default()
+            }),
             vvol: Some(api::VvolSpec { minimum_disk_size: minimum.map(quantity) }),
+            ..Default::default()
         };
         ClassRules::parse(&spec, &mut Patterns::default()).map_err(|e| format!("{}: {}", e.field, e.message))
     };

@@ -84,6 +84,9 @@ fn a_deleted_placement_gives_its_room_to_one_that_waits() {
     let second = world.create_sized("second", 10 * GIB);
     assert_eq!(world.reason(&second), "NoEligibleDatastore");
     world.delete(&first);
+    world.pass_with_answers(std::time::Duration::from_secs(299));
+    assert_eq!(world.reason(&second), "NoEligibleDatastore", "a consumer may still be building on it");
+    world.pass_with_answers(std::time::Duration::from_secs(2));
     assert_eq!(world.datastore_of(&second).as_deref(), Some("a"));
 }
 

@@ -88,8 +88,9 @@ fn check_promises(world: &World) {
 fn check_ledger(world: &World) {
     let mut ledger = Ledger::default();
     let scheduler = &world.scheduler;
-    let kept = scheduler.rows.iter().filter_map(|(_, row)| row.placed.as_ref()?.own.as_ref());
-    for own in kept.chain(scheduler.term.open().map(|(_, open)| &open.own)) {
+    let kept = scheduler.rows.iter().filter_map(|(_, row)| row.placed.as_ref()?.own());
+    let promised = scheduler.term.open().map(|(_, open)| open.own.clone());
+    for own in kept.chain(promised).chain(scheduler.departed.claims().cloned()) {
         ledger.add(&own.backing, &own.claim);
     }
     assert_eq!(scheduler.ledger, ledger);

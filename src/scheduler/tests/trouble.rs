@@ -83,6 +83,7 @@ fn a_placement_deleted_under_way_frees_its_room() {
     let key = world.create_sized("web", 10 * GIB);
     world.delete(&key);
     world.let_go(Fate::Done);
+    world.pass_with_answers(Duration::from_mins(6));
     let other = world.create_sized("other", 10 * GIB);
     assert_eq!(world.reason(&other), "Placed");
 }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use crate::api::{InstancePlacementSpec, InstancePlacementStatus, VCenterStatus};
-use crate::placement::{Datastore, Inventory, MoRef};
+use crate::placement::samples;
+use crate::placement::{Datastore, Inventory};
 use crate::status;
 
 pub const GIB: u64 = 1 << 30;
@@ -79,21 +80,14 @@ pub fn key(name: &str) -> Key {
 
 pub fn datastore(name: &str, kind: &str, free: u64) -> Datastore {
     Datastore {
-        moref: MoRef(format!("datastore-{name}")),
-        name: name.into(),
-        datacenter: "DC0".into(),
-        kind: Some(kind.into()),
-        url: format!("ds:///vmfs/volumes/{name}/"),
-        accessible: Some(true),
-        maintenance_mode: Some("normal".into()),
         capacity: Some(1000 * GIB),
         free: Some(free),
-        uncommitted: Some(0),
+        ..samples::datastore(&format!("datastore-{name}"), name, kind)
     }
 }
 
 pub fn inventory(datastores: Vec<Datastore>) -> Arc<Inventory> {
-    Arc::new(Inventory::new(VCENTER, datastores))
+    Arc::new(Inventory::new(VCENTER, samples::compute(), datastores))
 }
 
 impl World {
@@ -396,6 +390,7 @@ impl World {
     pub fn seen(&self, key: &Key) -> SeenPlacement {
         let object = &self.objects[key];
         SeenPlacement {
+            deleting: false,
             key: key.clone(),
             meta: Meta {
                 uid: object.uid.clone(),

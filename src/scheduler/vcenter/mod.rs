@@ -41,7 +41,7 @@ impl Setup {
             },
             secret: spec.credentials_secret_name.clone(),
             limits,
-            allowed: Allowed::parse(spec.allowed_namespaces.as_ref())?,
+            allowed: Allowed::parse(spec.allowed_namespaces.as_ref(), Allowed::None)?,
         })
     }
 }
@@ -83,6 +83,8 @@ pub(super) struct Confirmed {
 pub(super) enum Availability<'a> {
     /// Yes.
     Fresh(&'a Confirmed),
+    /// Not yet: the mounts of its datastores are still being read.
+    Unread,
     /// No, and for this long: the age counts from the last answer, else from when the `VCenter` was seen.
     Unavailable { known_since: Duration },
     /// Not yet: the first answer is still to come. It would be missing at this monotonic time.
@@ -199,7 +201,10 @@ impl VCenter {
         let since = answered.unwrap_or(self.first_seen);
         let until = since.saturating_add(setup.endpoint.max_age);
         match &self.confirmed {
-            Some(confirmed) if now.monotonic <= until => return Availability::Fresh(confirmed),
+            Some(confirmed) if now.monotonic <= until => {
+                let unread = confirmed.inventory.lacks_mounts(&setup.limits);
+                return if unread { Availability::Unread } else { Availability::Fresh(confirmed) };
+            }
             None if self.failure.is_none() && now.monotonic <= until => {
                 return Availability::Awaited { until };
             }
@@ -210,7 +215,7 @@ impl VCenter {
 
     /// Whether an inventory that there was to decide on has become too old since the last look.
     pub fn has_become_stale(&mut self, now: Now) -> bool {
-        let fresh = matches!(self.availability(now), Availability::Fresh(_));
+        let fresh = matches!(self.availability(now), Availability::Fresh(_) | Availability::Unread);
         std::mem::replace(&mut self.was_fresh, fresh) && !fresh
     }
 

@@ -53,6 +53,8 @@ pub(crate) enum Patch {
     Summary(Box<Summary>),
     /// A part of the summary, named as on the wire: some servers report a nested change by its own path.
     SummaryPart(String, Field<String>),
+    /// One of [`PARTS`].
+    Part(&'static str, Field<String>),
     /// The change cannot be understood, so nothing about the object can be believed until it enters anew.
     Spoiled(Reason),
 }
@@ -146,9 +148,20 @@ impl UpdateSet {
     }
 }
 
-fn is_not_authenticated<'x>(reader: &Reader<'x>, tag: &Tag<'x>) -> bool {
+pub(super) fn is_not_authenticated<'x>(reader: &Reader<'x>, tag: &Tag<'x>) -> bool {
     reader.xsi_type(tag).is_some_and(|name| name == "NotAuthenticated")
         || tag.name() == "NotAuthenticatedFault"
+}
+
+/// Properties that are watched by their own path, and their text.
+pub(crate) const PARTS: [&str; 4] = [INFO_TIMESTAMP, MAX_VIRTUAL_DISK, THIN_PROVISIONING, IN_MAINTENANCE];
+pub(crate) const INFO_TIMESTAMP: &str = "info.timestamp";
+pub(crate) const MAX_VIRTUAL_DISK: &str = "info.maxVirtualDiskCapacity";
+pub(crate) const THIN_PROVISIONING: &str = "capability.perFileThinProvisioningSupported";
+pub(crate) const IN_MAINTENANCE: &str = "runtime.inMaintenanceMode";
+
+fn part(path: &str) -> Option<&'static str> {
+    PARTS.into_iter().find(|part| *part == path)
 }
 
 /// A property that vCenter has but does not show.
@@ -157,7 +170,9 @@ fn unreadable(path: &str) -> Option<Patch> {
         "name" => Some(Patch::Name(Field::Withheld)),
         "parent" => Some(Patch::Parent(Field::Withheld)),
         "summary" => Some(Patch::Summary(Box::new(Summary::withheld()))),
-        _ => path.strip_prefix("summary.").map(|part| Patch::SummaryPart(part.to_owned(), Field::Withheld)),
+        _ => part(path).map(|part| Patch::Part(part, Field::Withheld)).or_else(|| {
+            path.strip_prefix("summary.").map(|part| Patch::SummaryPart(part.to_owned(), Field::Withheld))
+        }),
     }
 }
 
@@ -181,7 +196,9 @@ fn read_change(reader: &mut Reader<'_>) -> Result<Option<Patch>, XmlError> {
             _ => reader.skip()?,
         }
     }
-    let known = matches!(path.as_ref(), "name" | "parent" | "summary" | "") || path.starts_with("summary.");
+    let known = matches!(path.as_ref(), "name" | "parent" | "summary" | "")
+        || path.starts_with("summary.")
+        || part(&path).is_some();
     if !known {
         return Ok(None);
     }
@@ -194,6 +211,9 @@ fn read_change(reader: &mut Reader<'_>) -> Result<Option<Patch>, XmlError> {
         ("name", Raw::Text(_, text)) => Patch::Name(name(&text)),
         ("parent", Raw::Text(kind, id)) => Patch::Parent(reference(kind.as_deref(), &id)),
         ("summary", Raw::Summary(summary)) => Patch::Summary(summary),
+        (path, Raw::Text(_, text)) if part(path).is_some() => {
+            Patch::Part(part(path).unwrap_or_default(), Field::Known(text.into_owned()))
+        }
         (path, Raw::Text(_, text)) if path.starts_with("summary.") => Patch::SummaryPart(
             path.trim_start_matches("summary.").to_owned(),
             Field::Known(text.into_owned()),
@@ -209,7 +229,10 @@ fn removed(path: &str) -> Patch {
         "summary" => Patch::Summary(Box::default()),
         _ => match path.strip_prefix("summary.") {
             Some(part) => Patch::SummaryPart(part.to_owned(), Field::Absent),
-            None => Patch::Spoiled(Reason::Operation),
+            None => match self::part(path) {
+                Some(part) => Patch::Part(part, Field::Absent),
+                None => Patch::Spoiled(Reason::Operation),
+            },
         },
     }
 }
@@ -222,7 +245,7 @@ impl Patch {
             Self::SummaryPart(part, value) => {
                 summary.set(&part, value.as_deref());
             }
-            Self::Name(_) | Self::Parent(_) | Self::Spoiled(_) => {}
+            Self::Name(_) | Self::Parent(_) | Self::Part(..) | Self::Spoiled(_) => {}
         }
     }
 }

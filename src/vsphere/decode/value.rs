@@ -120,12 +120,12 @@ pub(crate) fn name(value: &str) -> Field<String> {
 }
 
 /// A size in bytes; on the wire a signed long.
-fn size(value: &str) -> Field<u64> {
+pub(crate) fn size(value: &str) -> Field<u64> {
     let number = value.trim().parse::<i64>().ok().and_then(|n| u64::try_from(n).ok());
     checked(number, Reason::Size)
 }
 
-fn flag(value: &str) -> Field<bool> {
+pub(crate) fn flag(value: &str) -> Field<bool> {
     let flag = match value.trim() {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
@@ -156,6 +156,7 @@ pub(crate) struct Summary {
     pub accessible: Field<bool>,
     pub kind: Field<String>,
     pub maintenance_mode: Field<String>,
+    pub multiple_host_access: Field<bool>,
 }
 
 impl Summary {
@@ -169,6 +170,7 @@ impl Summary {
             accessible: Field::Withheld,
             kind: Field::Withheld,
             maintenance_mode: Field::Withheld,
+            multiple_host_access: Field::Withheld,
         }
     }
 
@@ -189,7 +191,14 @@ impl Summary {
     fn has(property: &str) -> bool {
         matches!(
             property,
-            "url" | "capacity" | "freeSpace" | "uncommitted" | "accessible" | "type" | "maintenanceMode"
+            "url"
+                | "capacity"
+                | "freeSpace"
+                | "uncommitted"
+                | "accessible"
+                | "type"
+                | "maintenanceMode"
+                | "multipleHostAccess"
         )
     }
 
@@ -202,6 +211,7 @@ impl Summary {
             "uncommitted" => self.uncommitted = parsed(value, size),
             "accessible" => self.accessible = parsed(value, flag),
             "type" => self.kind = parsed(value, |v| text(v, WORD_BYTES)),
+            "multipleHostAccess" => self.multiple_host_access = parsed(value, flag),
             "maintenanceMode" => self.maintenance_mode = parsed(value, |v| text(v, WORD_BYTES)),
             _ => {}
         }
@@ -212,7 +222,7 @@ impl Summary {
         let texts = [&self.url, &self.kind, &self.maintenance_mode];
         let of_texts = texts.into_iter().find_map(Field::malformed);
         let of_sizes = sizes.into_iter().find_map(Field::malformed);
-        of_texts.or(of_sizes).or(self.accessible.malformed())
+        of_texts.or(of_sizes).or(self.accessible.malformed()).or(self.multiple_host_access.malformed())
     }
 
     pub fn is_withheld(&self) -> bool {
@@ -221,11 +231,12 @@ impl Summary {
         texts.into_iter().any(Field::is_withheld)
             || sizes.into_iter().any(Field::is_withheld)
             || self.accessible.is_withheld()
+            || self.multiple_host_access.is_withheld()
     }
 }
 
 /// Parses a known text; everything else stays what it is.
-fn parsed<T>(value: Field<&str>, parse: impl Fn(&str) -> Field<T>) -> Field<T> {
+pub(crate) fn parsed<T>(value: Field<&str>, parse: impl Fn(&str) -> Field<T>) -> Field<T> {
     match value {
         Field::Known(text) => parse(text),
         Field::Absent => Field::Absent,

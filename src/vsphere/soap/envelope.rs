@@ -7,12 +7,26 @@ use crate::vsphere::{credentials::Credentials, observe::Method};
 
 /// The types the inventory watch selects, and the properties it reads of each.
 ///
-/// `summary` holds all figures of a datastore; the others are read for the path up to the datacenter.
-pub(crate) const WATCHED: [(&str, &[&str]); 4] = [
-    ("Datastore", &["name", "parent", "summary"]),
+/// `summary` holds most figures of a datastore. A cluster is a compute resource, but not every server's view
+/// takes it for one.
+pub(crate) const WATCHED: [(&str, &[&str]); 7] = [
+    (
+        "Datastore",
+        &[
+            "name",
+            "parent",
+            "summary",
+            "info.timestamp",
+            "info.maxVirtualDiskCapacity",
+            "capability.perFileThinProvisioningSupported",
+        ],
+    ),
     ("StoragePod", &["name", "parent"]),
     ("Folder", &["name", "parent"]),
     ("Datacenter", &["name", "parent"]),
+    ("ComputeResource", &["name", "parent"]),
+    ("ClusterComputeResource", &["name", "parent"]),
+    ("HostSystem", &["name", "parent", "runtime.inMaintenanceMode"]),
 ];
 
 /// One call.
@@ -54,6 +68,16 @@ pub(crate) enum Request<'a> {
     CancelWaitForUpdates {
         collector: &'a Ref,
     },
+    /// Who mounts these datastores.
+    RetrieveMounts {
+        collector: &'a Ref,
+        datastores: &'a [Ref],
+    },
+    /// The rest of an answer.
+    ContinueRetrieve {
+        collector: &'a Ref,
+        token: &'a str,
+    },
 }
 
 impl Request<'_> {
@@ -69,6 +93,8 @@ impl Request<'_> {
             Self::CreateFilter { .. } => Method::CreateFilter,
             Self::WaitForUpdatesEx { .. } => Method::WaitForUpdatesEx,
             Self::CancelWaitForUpdates { .. } => Method::CancelWaitForUpdates,
+            Self::RetrieveMounts { .. } => Method::RetrievePropertiesEx,
+            Self::ContinueRetrieve { .. } => Method::ContinueRetrievePropertiesEx,
         }
     }
 
@@ -155,6 +181,23 @@ impl Request<'_> {
                 xml.leaf("maxObjectUpdates", &max_objects.to_string());
                 xml.raw("</options>");
             }
+            Self::RetrieveMounts { collector, datastores } => {
+                xml.object("_this", collector);
+                xml.raw("<specSet><propSet>");
+                xml.leaf("type", "Datastore");
+                xml.leaf("pathSet", "host");
+                xml.raw("</propSet>");
+                for datastore in *datastores {
+                    xml.raw("<objectSet>");
+                    xml.object("obj", datastore);
+                    xml.raw("</objectSet>");
+                }
+                xml.raw("</specSet><options></options>");
+            }
+            Self::ContinueRetrieve { collector, token } => {
+                xml.object("_this", collector);
+                xml.leaf("token", token);
+            }
         }
     }
 }
@@ -231,16 +274,23 @@ mod tests {
             }),
             "<CreateContainerView xmlns=\"urn:vim25\"><_this type=\"ViewManager\">ViewManager</_this>\
              <container type=\"Folder\">group-d1</container><type>Datastore</type><type>StoragePod</type>\
-             <type>Folder</type><type>Datacenter</type><recursive>true</recursive></CreateContainerView>"
+             <type>Folder</type><type>Datacenter</type><type>ComputeResource</type>\
+             <type>ClusterComputeResource</type><type>HostSystem</type><recursive>true</recursive></CreateContainerView>"
         );
         assert_eq!(
             body(&Request::CreateFilter { collector: &collector, view: &view }),
             "<CreateFilter xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">session[k]c</_this><spec>\
              <propSet><type>Datastore</type><pathSet>name</pathSet><pathSet>parent</pathSet>\
-             <pathSet>summary</pathSet></propSet>\
+             <pathSet>summary</pathSet><pathSet>info.timestamp</pathSet>\
+             <pathSet>info.maxVirtualDiskCapacity</pathSet>\
+             <pathSet>capability.perFileThinProvisioningSupported</pathSet></propSet>\
              <propSet><type>StoragePod</type><pathSet>name</pathSet><pathSet>parent</pathSet></propSet>\
              <propSet><type>Folder</type><pathSet>name</pathSet><pathSet>parent</pathSet></propSet>\
              <propSet><type>Datacenter</type><pathSet>name</pathSet><pathSet>parent</pathSet></propSet>\
+             <propSet><type>ComputeResource</type><pathSet>name</pathSet><pathSet>parent</pathSet></propSet>\
+             <propSet><type>ClusterComputeResource</type><pathSet>name</pathSet><pathSet>parent</pathSet>\
+             </propSet><propSet><type>HostSystem</type><pathSet>name</pathSet><pathSet>parent</pathSet>\
+             <pathSet>runtime.inMaintenanceMode</pathSet></propSet>\
              <objectSet><obj type=\"ContainerView\">session[k]v</obj><skip>true</skip>\
              <selectSet xsi:type=\"TraversalSpec\"><name>view</name><type>ContainerView</type>\
              <path>view</path><skip>false</skip></selectSet></objectSet></spec>\
@@ -256,6 +306,20 @@ mod tests {
             "<WaitForUpdatesEx xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">session[k]c</_this>\
              <version></version><options><maxWaitSeconds>25</maxWaitSeconds>\
              <maxObjectUpdates>500</maxObjectUpdates></options></WaitForUpdatesEx>"
+        );
+        let datastores = [object("Datastore", "datastore-1"), object("Datastore", "datastore-2")];
+        assert_eq!(
+            body(&Request::RetrieveMounts { collector: &collector, datastores: &datastores }),
+            "<RetrievePropertiesEx xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">session[k]c</_this>\
+             <specSet><propSet><type>Datastore</type><pathSet>host</pathSet></propSet>\
+             <objectSet><obj type=\"Datastore\">datastore-1</obj></objectSet>\
+             <objectSet><obj type=\"Datastore\">datastore-2</obj></objectSet></specSet>\
+             <options></options></RetrievePropertiesEx>"
+        );
+        assert_eq!(
+            body(&Request::ContinueRetrieve { collector: &collector, token: "1<2" }),
+            "<ContinueRetrievePropertiesEx xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">session[k]c\
+             </_this><token>1&lt;2</token></ContinueRetrievePropertiesEx>"
         );
         assert_eq!(
             body(&Request::Logout { session_manager: &object("SessionManager", "SessionManager") }),

@@ -74,6 +74,12 @@ impl Fault {
 }
 
 impl Fault {
+    /// Whether it says that one of these objects is no longer there.
+    pub fn is_about_one_of(&self, objects: &[Ref]) -> bool {
+        self.name == "ManagedObjectNotFound"
+            && self.object.as_ref().is_some_and(|object| objects.iter().any(|o| o.id == object.id))
+    }
+
     /// The label of the error that it becomes.
     pub fn label(&self) -> &'static str {
         Error::from(Self { name: self.name.clone(), text: String::new(), object: None }).label()

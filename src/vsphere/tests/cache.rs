@@ -36,7 +36,12 @@ fn the_datacenter_is_found_above_folders_and_datastore_clusters() {
         + &samples::container_enter("StoragePod", "group-p9", "pod", Some("group-s5"))
         + &tree();
     let snapshot = snapshot_of(&objects);
-    let seen: Vec<_> = snapshot.inventory.datastores().iter().map(|d| d.datacenter.as_str()).collect();
+    let inventory = &snapshot.inventory;
+    let seen: Vec<_> = inventory
+        .datastores()
+        .iter()
+        .filter_map(|d| Some(inventory.datacenter_of(d)?.name.as_str()))
+        .collect();
     assert_eq!(seen, ["DC/0", "DC/0"]);
     assert_eq!(snapshot.inventory.instance_uuid, "u");
 }
@@ -46,7 +51,7 @@ fn folders_in_a_circle_have_no_datacenter() {
     let objects = samples::datastore_enter("datastore-1", "one", 2, 1)
         + &samples::container_enter("Folder", "group-s5", "a", Some("group-s6"))
         + &samples::container_enter("Folder", "group-s6", "b", Some("group-s5"));
-    assert_eq!(snapshot_of(&objects).inventory.datastores()[0].datacenter, "");
+    assert_eq!(snapshot_of(&objects).inventory.datastores()[0].datacenter, None);
 }
 
 #[test]

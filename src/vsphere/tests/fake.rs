@@ -242,6 +242,13 @@ fn reply_to(seen: &Seen, state: &Mutex<State>) -> Reply {
         "CreateFilter" => {
             returned(&format!("<returnval type=\"PropertyFilter\">session[52aa]filter-{counted}</returnval>"))
         }
+        // Every datastore is mounted by one host, unless a test says otherwise.
+        "RetrievePropertiesEx" => {
+            let asked = seen.body.split("<obj type=\"Datastore\">").skip(1);
+            let ids: Vec<_> = asked.filter_map(|rest| Some(rest.split_once('<')?.0)).collect();
+            let datastores: Vec<_> = ids.iter().map(|id| (*id, ["host-1"].as_slice())).collect();
+            Reply::Ok(samples::mounts(&datastores))
+        }
         "WaitForUpdatesEx" => state.waits.pop_front().unwrap_or(Reply::Hang),
         _ => returned(""),
     }

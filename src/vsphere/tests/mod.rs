@@ -3,6 +3,7 @@
 mod cache;
 mod failures;
 mod fake;
+mod mounts;
 mod run;
 mod running;
 pub(crate) mod samples;

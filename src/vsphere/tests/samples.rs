@@ -21,6 +21,32 @@ pub(crate) const NOTHING_NEW: &str = r#"<soapenv:Envelope xmlns:soapenv="http://
 /// HTTP 200, the object is there, but every property is missing for want of a session.
 pub(crate) const DEAD_SESSION: &str = r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body><WaitForUpdatesExResponse xmlns="urn:vim25"><returnval><version>2</version><filterSet><filter type="PropertyFilter">f</filter><objectSet><kind>enter</kind><obj type="Datastore">datastore-17</obj><missingSet><path>name</path><fault><fault xsi:type="NotAuthenticated"><object type="Datastore">datastore-17</object><privilegeId>System.Read</privilegeId></fault><localizedMessage>The session is not authenticated.</localizedMessage></fault></missingSet><missingSet><path>summary</path><fault><fault xsi:type="NotAuthenticated"><object type="Datastore">datastore-17</object><privilegeId>System.Read</privilegeId></fault><localizedMessage/></fault></missingSet></objectSet></filterSet></returnval></WaitForUpdatesExResponse></soapenv:Body></soapenv:Envelope>"#;
 
+/// The mounts of two datastores, of which those of the second are withheld.
+pub(crate) const MOUNTS_PAGE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body><RetrievePropertiesExResponse xmlns="urn:vim25"><returnval><token>7</token><objects><obj type="Datastore">datastore-17</obj><propSet><name>host</name><val xsi:type="ArrayOfDatastoreHostMount"><DatastoreHostMount xsi:type="DatastoreHostMount"><key type="HostSystem">host-1</key><mountInfo><path>/vmfs/volumes/a</path><accessMode>readWrite</accessMode><mounted>true</mounted><accessible>true</accessible></mountInfo></DatastoreHostMount><DatastoreHostMount xsi:type="DatastoreHostMount"><key type="HostSystem">host-2</key><mountInfo><accessMode>readOnly</accessMode></mountInfo></DatastoreHostMount></val></propSet></objects><objects><obj type="Datastore">datastore-18</obj><missingSet><path>host</path><fault><fault xsi:type="NoPermission"><object type="Datastore">datastore-18</object><privilegeId>System.Read</privilegeId></fault><localizedMessage/></fault></missingSet></objects></returnval></RetrievePropertiesExResponse></soapenv:Body></soapenv:Envelope>"#;
+
+/// The answer with the mounts of datastores: id of each, and the hosts that can use it.
+pub(crate) fn mounts(datastores: &[(&str, &[&str])]) -> String {
+    let objects = datastores.iter().map(|(id, hosts)| {
+        let mounts = hosts.iter().map(|host| {
+            format!(
+                "<DatastoreHostMount><key type=\"HostSystem\">{host}</key><mountInfo>\
+                 <accessMode>readWrite</accessMode><mounted>true</mounted><accessible>true</accessible>\
+                 </mountInfo></DatastoreHostMount>"
+            )
+        });
+        format!(
+            "<objects><obj type=\"Datastore\">{id}</obj><propSet><name>host</name>\
+             <val xsi:type=\"ArrayOfDatastoreHostMount\">{}</val></propSet></objects>",
+            mounts.collect::<String>()
+        )
+    });
+    envelope(&format!(
+        "<RetrievePropertiesExResponse xmlns=\"urn:vim25\"><returnval>{}</returnval></RetrievePropertiesExResponse>",
+        objects.collect::<String>()
+    ))
+}
+
 /// An envelope around an answer's body.
 pub(crate) fn envelope(body: &str) -> String {
     format!(
@@ -60,7 +86,11 @@ pub(crate) fn datastore_enter(id: &str, name: &str, capacity: u64, free: u64) ->
 /// A folder, datastore cluster or datacenter.
 pub(crate) fn container_enter(kind: &str, id: &str, name: &str, parent: Option<&str>) -> String {
     let parent = parent.map_or(String::new(), |parent| {
-        let kind = if parent.starts_with("datacenter") { "Datacenter" } else { "Folder" };
+        let kind = match parent.split('-').next() {
+            Some("datacenter") => "Datacenter",
+            Some("domain") => "ClusterComputeResource",
+            _ => "Folder",
+        };
         format!(
             "<changeSet><name>parent</name><op>assign</op>\
              <val type=\"{kind}\" xsi:type=\"ManagedObjectReference\">{parent}</val></changeSet>"

@@ -182,7 +182,8 @@ impl Vcenter {
         moref.with_context(|| format!("no datastore {datastore}"))
     }
 
-    /// Changes properties of a datastore, for example `json!({"freeSpace": 1024})`; watchers see it.
+    /// Changes properties of a datastore, for example `json!({"freeSpace": 1024, "mounts": []})`; watchers
+    /// see it. The keys are those of the inventory file, but `freeSpace` for `free` and no `clusters`.
     ///
     /// # Errors
     /// When the simulator refuses.
@@ -206,6 +207,32 @@ impl Vcenter {
     /// When there is none of that name.
     pub fn delete_datastore(&self, name: &str) -> anyhow::Result<()> {
         self.control("DELETE", &format!("datastore?name={name}"), None).map(drop)
+    }
+
+    /// Changes a host, for example `json!({"maintenance": true, "connectionState": "notResponding"})`;
+    /// watchers see it. Its mounts stay: they are properties of the datastores.
+    ///
+    /// # Errors
+    /// When the simulator refuses.
+    #[expect(clippy::needless_pass_by_value, reason = "reads better with json!")]
+    pub fn set_host(&self, name: &str, set: Value) -> anyhow::Result<()> {
+        self.control("POST", "host", Some(&json!({"name": name, "set": set}))).map(drop)
+    }
+
+    /// Adds a host to a cluster. It mounts nothing until a datastore says so.
+    ///
+    /// # Errors
+    /// When the simulator refuses.
+    pub fn create_host(&self, cluster: &str, name: &str) -> anyhow::Result<()> {
+        self.control("POST", "host/create", Some(&json!({"cluster": cluster, "name": name}))).map(drop)
+    }
+
+    /// Removes a host from its cluster and from the mounts of all datastores.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it is in no cluster.
+    pub fn delete_host(&self, name: &str) -> anyhow::Result<()> {
+        self.control("DELETE", &format!("host?name={name}"), None).map(drop)
     }
 
     /// Makes a method fail or wait: `json!({"method": "Login", "fault": "InvalidLogin", "count": 2})`,

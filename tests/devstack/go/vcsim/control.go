@@ -73,6 +73,57 @@ func registerControl(mux *http.ServeMux, inv *inventory, g *gate) {
 		reply(w, func() (any, error) { return inv.references(), nil })
 	})
 
+	mux.HandleFunc("POST /ctl/host", func(w http.ResponseWriter, r *http.Request) {
+		var req struct {
+			Name string    `json:"name"`
+			Set  hostState `json:"set"`
+		}
+		if !decode(w, r, &req) {
+			return
+		}
+		locked(w, func() (any, error) {
+			_, host, err := inv.host(req.Name)
+			if err != nil {
+				return nil, err
+			}
+			return hostReply{host.Self.Value}, inv.setHost(host, req.Set)
+		})
+	})
+
+	mux.HandleFunc("POST /ctl/host/create", func(w http.ResponseWriter, r *http.Request) {
+		var req struct {
+			hostSpec
+			Datacenter string `json:"datacenter"`
+			Cluster    string `json:"cluster"`
+		}
+		if !decode(w, r, &req) {
+			return
+		}
+		locked(w, func() (any, error) {
+			dc, err := inv.datacenter(req.Datacenter)
+			if err != nil {
+				return nil, err
+			}
+			c, err := dc.cluster(req.Cluster)
+			if err != nil {
+				return nil, err
+			}
+			ref, err := inv.createHost(dc, c, req.hostSpec)
+			return hostReply{ref.Value}, err
+		})
+	})
+
+	mux.HandleFunc("DELETE /ctl/host", func(w http.ResponseWriter, r *http.Request) {
+		name := r.URL.Query().Get("name")
+		locked(w, func() (any, error) {
+			place, host, err := inv.host(name)
+			if err != nil {
+				return nil, err
+			}
+			return hostReply{host.Self.Value}, inv.deleteHost(name, place)
+		})
+	})
+
 	mux.HandleFunc("POST /ctl/update", func(w http.ResponseWriter, r *http.Request) {
 		var up types.ObjectUpdate
 		dec := xml.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
@@ -180,6 +231,10 @@ func registerControl(mux *http.ServeMux, inv *inventory, g *gate) {
 
 type datastoreReply struct {
 	Datastore string `json:"datastore"`
+}
+
+type hostReply struct {
+	Host string `json:"host"`
 }
 
 const maxBody = 1 << 20

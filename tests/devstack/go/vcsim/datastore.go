@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +9,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -17,31 +18,29 @@ import (
 // otherwise renumber every datastore.
 const firstDatastore = 10001
 
-// createPause separates creations. The simulator can deadlock when a second object
+// viewPause separates creations. The simulator can deadlock when a second object
 // enters a container view within the moment in which a waiting client re-reads that
 // view because of the first; a waiter re-reads every 20 ms.
-const createPause = 60 * time.Millisecond
-
-type cluster struct {
-	self  types.ManagedObjectReference
-	hosts []types.ManagedObjectReference
-}
+const viewPause = 60 * time.Millisecond
 
 type datacenter struct {
 	name     string
 	self     types.ManagedObjectReference
-	folder   types.ManagedObjectReference
-	clusters map[string]*cluster
-	order    []string
+	folder   types.ManagedObjectReference // of the datastores
+	computes []*compute
 }
 
 // inventory owns every change made from outside the vSphere API. Its mutex keeps
 // two control requests apart; the registry's locks keep them apart from clients.
 type inventory struct {
-	svc *simulator.Service
+	svc    *simulator.Service
+	client *vim25.Client // of the simulator's own API
+	hidden *concealment
 
 	mu          sync.Mutex
 	datacenters []*datacenter
+	hosts       map[string]*hostPlace // by name
+	described   map[types.ManagedObjectReference]described
 	created     int
 	served      bool
 }
@@ -51,6 +50,22 @@ type inventory struct {
 func (inv *inventory) context() *simulator.Context {
 	ctx := *inv.svc.Context
 	return &ctx
+}
+
+func newInventory(svc *simulator.Service) *inventory {
+	return &inventory{
+		svc:       svc,
+		hidden:    &concealment{of: make(map[string]hidden)},
+		hosts:     make(map[string]*hostPlace),
+		described: make(map[types.ManagedObjectReference]described),
+	}
+}
+
+// settle gives watchers the time to re-read their views; see viewPause.
+func (inv *inventory) settle() {
+	if inv.served {
+		time.Sleep(viewPause)
+	}
 }
 
 // A conflict is a request that cannot be satisfied in the present state.
@@ -145,67 +160,54 @@ func (inv *inventory) create(dc *datacenter, spec datastoreSpec) (types.ManagedO
 	if spec.Name == "" {
 		return none, fmt.Errorf("a datastore has no name")
 	}
-	if spec.Accessible.Null {
-		return none, fmt.Errorf("datastore %q: accessible cannot be absent: it is a required element", spec.Name)
-	}
 	reg := inv.svc.Context.Map
 	ctx := inv.context()
 	folder := inv.folder(dc)
 	if reg.FindByName(spec.Name, folder.ChildEntity) != nil {
 		return none, conflict{fmt.Errorf("datastore %q exists in %s", spec.Name, dc.name)}
 	}
-	mounting := dc.order
-	if spec.Clusters.Set && !spec.Clusters.Null {
-		mounting = spec.Clusters.Value
+	if spec.Clusters.Set && spec.Mounts.Set {
+		return none, fmt.Errorf("datastore %q: clusters and mounts exclude each other", spec.Name)
 	}
-	for _, name := range mounting {
-		if dc.clusters[name] == nil {
-			return none, missing{fmt.Errorf("datastore %q: no cluster %q in %s", spec.Name, name, dc.name)}
+	if !spec.Mounts.Set {
+		mounts, err := inv.everywhere(dc, spec.Clusters)
+		if err != nil {
+			return none, fmt.Errorf("datastore %q: %w", spec.Name, err)
 		}
+		spec.Mounts = optional[[]mountSpec]{Set: true, Value: mounts}
 	}
-
 	if spec.Type == "" {
 		spec.Type = string(types.HostFileSystemVolumeFileSystemTypeVMFS)
 	}
-	capacity := spec.Capacity.or(1 << 40)
-	normal := string(types.DatastoreSummaryMaintenanceModeStateNormal)
-	if spec.MaintenanceMode.Null {
-		normal = ""
-	}
+
 	ref := types.ManagedObjectReference{Type: "Datastore", Value: fmt.Sprintf("datastore-%d", firstDatastore+inv.created)}
 	ds := new(simulator.Datastore)
 	ds.Self = ref
 	ds.Name = spec.Name
+	capacity := spec.Capacity.or(1 << 40)
 	ds.Summary = types.DatastoreSummary{
 		Datastore:       &ref,
 		Name:            spec.Name,
-		Url:             spec.URL.or(defaultURL(dc.name, spec.Name, spec.Type)),
+		Url:             defaultURL(dc.name, spec.Name, spec.Type),
 		Capacity:        capacity,
-		FreeSpace:       spec.Free.or(capacity),
-		Uncommitted:     spec.Uncommitted.or(0), // zero is left out on the wire
-		Accessible:      spec.Accessible.or(true),
+		FreeSpace:       capacity,
+		Accessible:      true,
 		Type:            spec.Type,
-		MaintenanceMode: spec.MaintenanceMode.or(normal),
+		MaintenanceMode: string(types.DatastoreSummaryMaintenanceModeStateNormal),
 	}
 	ds.Capability = types.DatastoreCapability{
 		DirectoryHierarchySupported:      true,
 		PerFileThinProvisioningSupported: true,
 	}
 	ds.Info = info(ds.Summary)
-	for _, name := range mounting {
-		for _, host := range dc.clusters[name].hosts {
-			ds.Host = append(ds.Host, types.DatastoreHostMount{
-				Key: host,
-				MountInfo: types.HostMountInfo{
-					Path:       strings.TrimSuffix(strings.TrimPrefix(ds.Summary.Url, "ds://"), "/"),
-					AccessMode: string(types.HostMountModeReadWrite),
-					Mounted:    types.NewBool(true),
-					Accessible: types.NewBool(ds.Summary.Accessible),
-				},
-			})
-		}
+	c := change{FreeSpace: spec.Free, datastoreState: spec.datastoreState}
+	draft, err := inv.draft(dc, &ds.Datastore, c)
+	if err != nil {
+		return none, fmt.Errorf("datastore %q: %w", spec.Name, err)
 	}
-	ds.Summary.MultipleHostAccess = types.NewBool(len(ds.Host) > 1)
+	inv.described[ref] = draft.described
+	inv.hidden.set(ref, draft.hidden)
+
 	browser := new(simulator.HostDatastoreBrowser)
 	browser.Self = types.ManagedObjectReference{Type: "HostDatastoreBrowser", Value: "browser-" + ref.Value}
 	browser.Datastore = []types.ManagedObjectReference{ref}
@@ -218,31 +220,9 @@ func (inv *inventory) create(dc *datacenter, spec datastoreSpec) (types.ManagedO
 
 	parent := reg.Get(dc.self).(*simulator.Datacenter)
 	reg.AddReference(ctx, parent, &parent.Datastore, ref)
-	for _, name := range mounting {
-		inv.mount(ctx, dc.clusters[name], func(refs []types.ManagedObjectReference) []types.ManagedObjectReference {
-			return append(refs, ref)
-		})
-	}
-	if inv.served {
-		time.Sleep(createPause)
-	}
+	inv.link(dc, ref, ds.Host)
+	inv.settle()
 	return ref, nil
-}
-
-// mount changes the list of datastores of a cluster and of its hosts. Watchers are
-// told about the cluster only: each notification makes the simulator re-read the
-// whole filter, and the mounts of a host are in the datastore as well.
-func (inv *inventory) mount(ctx *simulator.Context, c *cluster, edit func([]types.ManagedObjectReference) []types.ManagedObjectReference) {
-	reg := inv.svc.Context.Map
-	for _, ref := range c.hosts {
-		host := reg.Get(ref).(*simulator.HostSystem)
-		reg.WithLock(ctx, host, func() { host.Datastore = edit(host.Datastore) })
-	}
-	cl := reg.Get(c.self).(*simulator.ClusterComputeResource)
-	reg.WithLock(ctx, cl, func() {
-		list := edit(slices.Clone(cl.Datastore))
-		ctx.Update(cl, []types.PropertyChange{{Name: "datastore", Val: list}})
-	})
 }
 
 func (inv *inventory) delete(dc *datacenter, ds *simulator.Datastore) {
@@ -258,11 +238,9 @@ func (inv *inventory) delete(dc *datacenter, ds *simulator.Datastore) {
 	reg.WithLock(ctx, parent, func() { parent.Datastore = without(parent.Datastore) })
 	reg.Remove(ctx, ref)
 	reg.Remove(ctx, ds.Browser)
-	for _, name := range dc.order {
-		if c := dc.clusters[name]; slices.Contains(reg.Get(c.self).(*simulator.ClusterComputeResource).Datastore, ref) {
-			inv.mount(ctx, c, without)
-		}
-	}
+	inv.link(dc, ref, nil)
+	delete(inv.described, ref)
+	inv.hidden.set(ref, hidden{})
 }
 
 // info builds the part of a datastore that differs by kind of storage.
@@ -273,7 +251,9 @@ func info(s types.DatastoreSummary) types.BaseDatastoreInfo {
 		FreeSpace:         s.FreeSpace,
 		MaxFileSize:       s.Capacity,
 		MaxMemoryFileSize: s.Capacity,
-		Timestamp:         types.NewTime(time.Unix(0, 0).UTC()), // fixed: a restart must not look like a change
+		// What vSphere allows where the storage itself has no smaller limit.
+		MaxVirtualDiskCapacity: 62 << 40,
+		Timestamp:              types.NewTime(time.Unix(0, 0).UTC()), // fixed: a restart must not look like a change
 	}
 	volume := types.HostFileSystemVolume{Type: s.Type, Name: s.Name, Capacity: s.Capacity}
 	switch strings.ToLower(s.Type) {
@@ -292,110 +272,22 @@ func info(s types.DatastoreSummary) types.BaseDatastoreInfo {
 			HostFileSystemVolume: volume, ScId: "vvol:" + s.Datastore.Value,
 		}}
 	case "pmem":
+		base.MaxVirtualDiskCapacity = 0
 		return &types.PMemDatastoreInfo{DatastoreInfo: base, Pmem: types.HostPMemVolume{
 			HostFileSystemVolume: volume, Uuid: s.Datastore.Value, Version: "1",
 		}}
 	default:
+		base.MaxVirtualDiskCapacity = 0
 		return &base
 	}
 }
 
-// change is the "set" object of a control request.
-type change struct {
-	Name            optional[string] `json:"name"`
-	FreeSpace       optional[int64]  `json:"freeSpace"`
-	Capacity        optional[int64]  `json:"capacity"`
-	Uncommitted     optional[int64]  `json:"uncommitted"`
-	Accessible      optional[bool]   `json:"accessible"`
-	MaintenanceMode optional[string] `json:"maintenanceMode"`
-	Type            optional[string] `json:"type"`
-	URL             optional[string] `json:"url"`
-}
-
-func (c change) properties(ds *simulator.Datastore) ([]types.PropertyChange, error) {
-	var all []types.PropertyChange
-	add := func(path string, set bool, val any) {
-		if set {
-			all = append(all, types.PropertyChange{Name: path, Op: types.PropertyChangeOpAssign, Val: val})
-		}
+// defaultURL imitates the shape of a real one and depends on the names only.
+func defaultURL(dc, name, kind string) string {
+	h := sha256.Sum256([]byte(dc + "/" + name))
+	id := fmt.Sprintf("%x-%x-%x-%x", h[0:4], h[4:8], h[8:10], h[10:16])
+	if slices.Contains([]string{"vsan", "vsand", "vvol"}, strings.ToLower(kind)) {
+		id = strings.ToLower(kind) + ":" + id
 	}
-	for name, null := range map[string]bool{
-		"name": c.Name.Null, "freeSpace": c.FreeSpace.Null, "capacity": c.Capacity.Null,
-		"accessible": c.Accessible.Null, "type": c.Type.Null, "url": c.URL.Null,
-	} {
-		if null {
-			return nil, fmt.Errorf("%s cannot be absent: it is a required element", name)
-		}
-	}
-	// One path per value: the simulator matches "summary.freeSpace" against a filter on
-	// "summary", but a change of "summary" not against a filter on "summary.freeSpace".
-	add("name", c.Name.Set, c.Name.Value)
-	add("summary.name", c.Name.Set, c.Name.Value)
-	add("summary.freeSpace", c.FreeSpace.Set, c.FreeSpace.Value)
-	add("summary.capacity", c.Capacity.Set, c.Capacity.Value)
-	add("summary.uncommitted", c.Uncommitted.Set, c.Uncommitted.Value)
-	add("summary.accessible", c.Accessible.Set, c.Accessible.Value)
-	add("summary.maintenanceMode", c.MaintenanceMode.Set, c.MaintenanceMode.Value)
-	add("summary.type", c.Type.Set, c.Type.Value)
-	add("summary.url", c.URL.Set, c.URL.Value)
-	if len(all) == 0 {
-		return nil, fmt.Errorf("nothing to set")
-	}
-	// Facts that stand in a second place; copies, since watchers may hold the old values.
-	old := simulator.Checkpoint(ds).(*mo.Datastore)
-	if c.Accessible.Set {
-		for i := range old.Host {
-			old.Host[i].MountInfo.Accessible = types.NewBool(c.Accessible.Value)
-		}
-		add("host", true, old.Host)
-	}
-	if c.Name.Set || c.FreeSpace.Set {
-		info := old.Info
-		base := info.GetDatastoreInfo()
-		base.Name = c.Name.or(base.Name)
-		base.FreeSpace = c.FreeSpace.or(base.FreeSpace)
-		add("info", true, info)
-	}
-	return all, nil
-}
-
-func (inv *inventory) set(dc *datacenter, ds *simulator.Datastore, c change) error {
-	if c.Name.Set && c.Name.Value != ds.Name {
-		if c.Name.Value == "" {
-			return fmt.Errorf("a datastore needs a name")
-		}
-		if inv.svc.Context.Map.FindByName(c.Name.Value, inv.folder(dc).ChildEntity) != nil {
-			return conflict{fmt.Errorf("datastore %q exists in %s", c.Name.Value, dc.name)}
-		}
-	}
-	changes, err := c.properties(ds)
-	if err != nil {
-		return err
-	}
-	inv.svc.Context.Map.AtomicUpdate(inv.context(), ds, changes)
-	return nil
-}
-
-// apply is the raw form of set. Changes are tried on a copy first, because the
-// simulator panics at a path it does not know and then never releases its lock.
-func (inv *inventory) apply(up types.ObjectUpdate) (err error) {
-	if up.Kind != types.ObjectUpdateKindModify {
-		return fmt.Errorf("kind %q: only %q can be applied", up.Kind, types.ObjectUpdateKindModify)
-	}
-	if len(up.ChangeSet) == 0 {
-		return fmt.Errorf("no changeSet")
-	}
-	obj := inv.svc.Context.Map.Get(up.Obj)
-	if obj == nil {
-		return missing{fmt.Errorf("no object %s", up.Obj)}
-	}
-	ctx := inv.context()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("cannot apply: %v", p)
-		}
-	}()
-	mo.ApplyPropertyChange(ctx.Checkpoint(obj), slices.Clone(up.ChangeSet))
-	inv.svc.Context.Map.AtomicUpdate(ctx, obj, up.ChangeSet)
-	return nil
+	return "ds:///vmfs/volumes/" + id + "/"
 }

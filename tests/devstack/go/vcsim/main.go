@@ -111,8 +111,8 @@ func start(opt options) (srv *server, err error) {
 	svc.ServeMux = http.NewServeMux()
 	svc.Listen = &url.URL{Host: opt.listen, User: url.UserPassword(opt.username, opt.password)}
 
-	g := newGate(svc)
-	inv := &inventory{svc: svc}
+	inv := newInventory(svc)
+	g := newGate(svc, inv.hidden)
 	// A pattern with a method wins over the simulator's own pattern without one.
 	for _, path := range []string{vim25.Path, vim25.Path + "/vimService", "/pbm"} {
 		svc.ServeMux.Handle("POST "+path, g)

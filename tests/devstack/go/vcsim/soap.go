@@ -17,9 +17,11 @@ import (
 )
 
 // gate stands before the simulator's SOAP handler. It counts calls, injects faults
-// and HTTP errors, and ends long polls whose client or session is gone.
+// and HTTP errors, ends long polls whose client or session is gone, and keeps back
+// what shall not be seen.
 type gate struct {
-	svc *simulator.Service
+	svc    *simulator.Service
+	hidden *concealment
 
 	mu     sync.Mutex
 	counts map[string]*tally
@@ -50,8 +52,8 @@ type statusRule struct {
 	left   int
 }
 
-func newGate(svc *simulator.Service) *gate {
-	return &gate{svc: svc, counts: make(map[string]*tally), waits: make(map[string]*wait)}
+func newGate(svc *simulator.Service, hidden *concealment) *gate {
+	return &gate{svc: svc, hidden: hidden, counts: make(map[string]*tally), waits: make(map[string]*wait)}
 }
 
 // limit reads a rule's count: missing is once, zero is for ever.
@@ -168,6 +170,14 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if res == nil {
 		return
+	}
+	if res.status == http.StatusOK {
+		cut, err := g.hidden.filter(res.body.Bytes())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		res.body = *bytes.NewBuffer(cut)
 	}
 
 	g.mu.Lock()

@@ -186,19 +186,38 @@ func returnval(body string) string {
 // watch opens a collector whose filter follows all datastores through a view.
 func (v *vcenter) watch(paths ...string) (collector string) {
 	v.t.Helper()
+	return v.watchAll(properties{"Datastore", paths})
+}
+
+// properties are those of one type of object.
+type properties struct {
+	kind  string
+	paths []string
+}
+
+// watchAll is watch for several types.
+func (v *vcenter) watchAll(wanted ...properties) (collector string) {
+	v.t.Helper()
 	v.ok(login(pass))
-	view := returnval(v.ok(`<CreateContainerView xmlns="urn:vim25"><_this type="ViewManager">ViewManager</_this>` +
-		`<container type="Folder">group-d1</container><type>Datastore</type><recursive>true</recursive></CreateContainerView>`))
+	spec := v.selection(wanted...)
 	collector = returnval(v.ok(`<CreatePropertyCollector xmlns="urn:vim25"><_this type="PropertyCollector">propertyCollector</_this></CreatePropertyCollector>`))
-	set := ""
-	for _, p := range paths {
-		set += "<pathSet>" + p + "</pathSet>"
-	}
-	v.ok(`<CreateFilter xmlns="urn:vim25"><_this type="PropertyCollector">` + collector + `</_this><spec>` +
-		`<propSet><type>Datastore</type>` + set + `</propSet><objectSet><obj type="ContainerView">` + view + `</obj><skip>true</skip>` +
-		`<selectSet xsi:type="TraversalSpec"><name>v</name><type>ContainerView</type><path>view</path><skip>false</skip></selectSet>` +
-		`</objectSet></spec><partialUpdates>false</partialUpdates></CreateFilter>`)
+	v.ok(`<CreateFilter xmlns="urn:vim25"><_this type="PropertyCollector">` + collector + `</_this><spec>` + spec +
+		`</spec><partialUpdates>false</partialUpdates></CreateFilter>`)
 	return collector
+}
+
+// selection is the inside of a filter that follows a new view.
+func (v *vcenter) selection(wanted ...properties) string {
+	v.t.Helper()
+	kinds, sets := "", ""
+	for _, w := range wanted {
+		kinds += "<type>" + w.kind + "</type>"
+		sets += "<propSet><type>" + w.kind + "</type><pathSet>" + strings.Join(w.paths, "</pathSet><pathSet>") + "</pathSet></propSet>"
+	}
+	view := returnval(v.ok(`<CreateContainerView xmlns="urn:vim25"><_this type="ViewManager">ViewManager</_this>` +
+		`<container type="Folder">group-d1</container>` + kinds + `<recursive>true</recursive></CreateContainerView>`))
+	return sets + `<objectSet><obj type="ContainerView">` + view + `</obj><skip>true</skip>` +
+		`<selectSet xsi:type="TraversalSpec"><name>v</name><type>ContainerView</type><path>view</path><skip>false</skip></selectSet></objectSet>`
 }
 
 func wait4(collector, version string, seconds int) string {
@@ -464,7 +483,21 @@ func TestBadInventory(t *testing.T) {
 		`{`, `{"datacentres":[]}`, `{} {}`,
 		`{"datacenters":[{"datastores":[{"type":"VMFS"}]}]}`,
 		`{"datacenters":[{"datastores":[{"name":"a"},{"name":"a"}]}]}`,
-		`{"datacenters":[{"datastores":[{"name":"a","accessible":null}]}]}`,
+		`{"datacenters":[{"datastores":[{"name":"a","url":null}]}]}`,
+		`{"datacenters":[{"datastores":[{"name":"a","mounts":null}]}]}`,
+		`{"datacenters":[{"datastores":[{"name":"a","mounts":[{"host":"none"}]}]}]}`,
+		`{"datacenters":[{"datastores":[{"name":"a","mounts":[{"host":"DC0_C0_H0","mode":"readOnly"}]}]}]}`,
+		`{"datacenters":[{"datastores":[{"name":"a","mounts":[{"host":"DC0_C0_H0","accessMode":"none"}]}]}]}`,
+		`{"datacenters":[{"datastores":[{"name":"a","mounts":[{"host":"DC0_C0_H0"},{"host":"DC0_C0_H0"}]}]}]}`,
+		`{"datacenters":[{"datastores":[{"name":"a","mounts":[],"clusters":[]}]}]}`,
+		`{"datacenters":[{"datastores":[{"name":"a","withheld":["sumary"]}]}]}`,
+		`{"datacenters":[{"datastores":[{"name":"a","timestamp":"yesterday"}]}]}`,
+		`{"datacenters":[{},{"datastores":[{"name":"a","mounts":[{"host":"DC0_C0_H0"}]}]}]}`,
+		`{"datacenters":[{"clusters":[{"hosts":-1}]}]}`,
+		`{"datacenters":[{"clusters":[{"hosts":[{"name":"a"},{"name":"a"}]}]}]}`,
+		`{"datacenters":[{"clusters":[{"hosts":[{"name":"a","connectionState":"lost"}]}]}]}`,
+		`{"datacenters":[{"clusters":[{"hosts":[{"name":"a","maintenance":null}]}]}]}`,
+		`{"datacenters":[{"hosts":[{"nam":"a"}]}]}`,
 		`{"datacenters":[{"datastores":[{"name":"a","clusters":["none"]}]}]}`,
 		`{"datacenters":[{"name":"A"},{"name":"A"}]}`,
 		`{"datacenters":[{"clusters":[{"name":"A"},{"name":"A"}]}]}`,
