@@ -232,8 +232,7 @@ fn say_out_of_scope(case: &Case) -> String {
 /// that can use the datastore are counted.
 fn shared(case: &Case) -> Outcome {
     match (case.request.sharing, case.datastore.multiple_host_access) {
-        (Sharing::Any, _) => Outcome::Holds,
-        (Sharing::Shared, Some(true)) => Outcome::Holds,
+        (Sharing::Any, _) | (Sharing::Shared, Some(true)) => Outcome::Holds,
         (Sharing::Shared, Some(false)) => Outcome::fails_if(case.room != Err(NoRoom::Meaningless)),
         (Sharing::Shared, None) => case.of_mounts(|hosts| hosts.usable_anywhere < 2),
     }
