@@ -206,6 +206,16 @@ impl FakeVcenter {
         self.shared.change(|world| world.inventory.set_host(name, set));
     }
 
+    /// Adds a host, which mounts nothing yet, to a cluster.
+    pub fn create_host(&self, cluster: &str, name: &str) -> Ref {
+        self.shared.change(|world| world.inventory.create_host(cluster, name))
+    }
+
+    /// Removes a host with its mounts.
+    pub fn delete_host(&self, name: &str) {
+        self.shared.change(|world| world.inventory.delete_host(name));
+    }
+
     /// The reference of a datastore.
     pub fn datastore(&self, name: &str) -> Ref {
         self.shared.lock().inventory.datastore_ref(name)
