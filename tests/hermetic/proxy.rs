@@ -78,7 +78,8 @@ impl Upstream {
     async fn start(authority: &Authority, alpn: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
-        let tls = TlsAcceptor::from(Arc::new(authority.issue("upstream").server_config(alpn)));
+        let tls =
+            TlsAcceptor::from(Arc::new(authority.issue("upstream").unwrap().server_config(alpn).unwrap()));
         let (stream, bodies) = (broadcast::Sender::new(8), Arc::<Mutex<_>>::default());
         let routes = Router::new().fallback(any(answer)).with_state((stream.clone(), Arc::clone(&bodies)));
         let task = tokio::spawn(async move {
@@ -104,10 +105,11 @@ struct Path {
 
 impl Path {
     async fn new(version: Version) -> Self {
-        let authority = Authority::new("proxy test");
+        let authority = Authority::new("proxy test").unwrap();
         let alpn: &[&str] = if version == Version::HTTP_2 { &["h2"] } else { &["http/1.1"] };
         let upstream = Upstream::start(&authority, alpn).await;
-        let proxy = FaultProxy::start(&upstream.url, authority.pem(), &authority.issue("proxy")).unwrap();
+        let proxy =
+            FaultProxy::start(&upstream.url, authority.pem(), &authority.issue("proxy").unwrap()).unwrap();
         let client = client(&authority, version);
         Self { authority, upstream, proxy, client }
     }
@@ -287,11 +289,12 @@ async fn silence_lasts_until_the_sender_gives_up() {
 
 #[test]
 fn it_runs_without_a_runtime_of_the_tests_own() {
-    let authority = Authority::new("proxy test");
+    let authority = Authority::new("proxy test").unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let upstream = runtime.block_on(Upstream::start(&authority, &["h2", "http/1.1"]));
     let proxy =
-        FaultProxy::start_blocking(&upstream.url, authority.pem(), &authority.issue("proxy")).unwrap();
+        FaultProxy::start_blocking(&upstream.url, authority.pem(), &authority.issue("proxy").unwrap())
+            .unwrap();
     let held = proxy.rule(Match::any(), Action::HoldBefore);
     let sent = client(&authority, Version::HTTP_2).put(proxy.url()).send();
     let sender = runtime.spawn(sent);
@@ -303,9 +306,9 @@ fn it_runs_without_a_runtime_of_the_tests_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_whole_conversation_passes_under_paused_time() {
-    let authority = Authority::new("proxy test");
+    let authority = Authority::new("proxy test").unwrap();
     let fake = FakeVcenter::start_under(&authority, Options::with_datastores(&json!([{"name": "a"}]))).await;
-    let proxy = FaultProxy::start(&fake.url, &fake.ca_pem, &authority.issue("proxy")).unwrap();
+    let proxy = FaultProxy::start(&fake.url, &fake.ca_pem, &authority.issue("proxy").unwrap()).unwrap();
     let lost = proxy.rule(Match::any().method("POST").nth(5), Action::ResetAfter);
     let through =
         || start_with(&proxy.url(), Trust::CaBundle(fake.ca_pem.clone()), &Options::default().password);
