@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     adapter::start_with,
     fake_vcenter::{FakeVcenter, Options},
-    fault_proxy::{Action, Door, FaultProxy, Match},
+    fault_proxy::{Action, Door, FaultProxy, Match, RuleHandle},
     tls::Authority,
 };
 
@@ -121,11 +121,17 @@ impl Path {
 
 fn client(authority: &Authority, version: Version) -> reqwest::Client {
     let root = reqwest::Certificate::from_pem(authority.pem().as_bytes()).unwrap();
-    let mut client = reqwest::Client::builder().no_proxy().tls_certs_only([root]);
+    let mut client =
+        reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().tls_certs_only([root]);
     if version == Version::HTTP_11 {
         client = client.http1_only();
     }
     client.build().unwrap()
+}
+
+/// Until a rule was used, which takes no minute.
+async fn hit(rule: &RuleHandle) {
+    tokio::time::timeout(Duration::from_mins(1), rule.wait_hit()).await.unwrap();
 }
 
 const BOTH: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
@@ -179,7 +185,7 @@ async fn a_held_request_reaches_the_server_only_when_released_even_without_its_s
         path.request("PUT", "/a/status").body("first").send().await.unwrap();
         assert_eq!(held.hits(), 0);
         let sender = tokio::spawn(path.request("PUT", "/a/status").body("second").send());
-        held.wait_hit().await;
+        hit(&held).await;
         sender.abort();
         assert!(sender.await.unwrap_err().is_cancelled());
         assert_eq!(path.upstream.bodies.lock().await.len(), 5);
@@ -199,7 +205,7 @@ async fn a_held_answer_is_known_to_the_server_and_not_to_the_sender() {
         let path = Path::new(version).await;
         let held = path.proxy.rule(Match::any().method("POST"), Action::HoldAfter);
         let mut sender = tokio::spawn(path.request("POST", "/x").body("done").send());
-        held.wait_hit().await;
+        hit(&held).await;
         assert_eq!(path.upstream.bodies.lock().await.as_slice(), ["done"]);
         assert_eq!(path.proxy.requests()[0].status, Some(201));
         assert!(tokio::time::timeout(Duration::from_millis(50), &mut sender).await.is_err());
@@ -274,7 +280,7 @@ async fn silence_lasts_until_the_sender_gives_up() {
     // What is there is reset, what is new is as the door is.
     let hole = path.proxy.rule(Match::any(), Action::BlackHole);
     let sender = tokio::spawn(path.request("GET", "/x").send());
-    hole.wait_hit().await;
+    hit(&hole).await;
     path.proxy.set_door(Door::Silent);
     path.proxy.cut();
     assert!(!sender.await.unwrap().unwrap_err().is_timeout());
@@ -296,8 +302,8 @@ fn it_runs_without_a_runtime_of_the_tests_own() {
         FaultProxy::start_blocking(&upstream.url, authority.pem(), &authority.issue("proxy").unwrap())
             .unwrap();
     let held = proxy.rule(Match::any(), Action::HoldBefore);
-    let sent = client(&authority, Version::HTTP_2).put(proxy.url()).send();
-    let sender = runtime.spawn(sent);
+    let request = client(&authority, Version::HTTP_2).put(proxy.url());
+    let sender = runtime.spawn(async move { request.send().await });
     held.wait_hit_blocking();
     held.release();
     assert_eq!(runtime.block_on(sender).unwrap().unwrap().status(), 201);

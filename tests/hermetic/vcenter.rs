@@ -219,7 +219,7 @@ async fn a_changed_byte_never_makes_a_datastore_that_is_not_there() {
         fake.next("WaitForUpdatesEx", Action::Corrupt(at));
         let mut running = start(&fake);
         let mut inventory = None;
-        while let Some(report) = running.reports.recv().await {
+        while let Some(report) = running.report().await {
             if let Report::Inventory { inventory: new, .. } = report {
                 inventory = Some(new);
                 break;
