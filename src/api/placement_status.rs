@@ -21,7 +21,7 @@ pub struct InstancePlacementStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = schema::LARGEST_EXACT))]
     pub revision: Option<i64>,
-    /// Ready, Reconciling or Stalled while it is not, and RoomKept once there is a datastore.
+    /// Ready, Reconciling or Stalled while it is not, and `RoomKept` once there is a datastore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

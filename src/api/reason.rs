@@ -65,7 +65,7 @@ words! {
 }
 
 words! {
-    /// Why the RoomKept condition of an `InstancePlacement` is what it is.
+    /// Why the `RoomKept` condition of an `InstancePlacement` is what it is.
     RoomReason {
         /// All of the room is kept until the instance appears.
         Open,

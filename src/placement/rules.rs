@@ -102,9 +102,10 @@ impl Case<'_> {
 
     /// The properties that rules need and vCenter did not return.
     fn missing(&self) -> Vec<&'static str> {
-        let Datastore { kind, capacity, free, .. } = self.datastore;
+        let Datastore { name, kind, capacity, free, .. } = self.datastore;
         let measured = self.room != Err(NoRoom::Meaningless);
         [
+            ("name", name.is_empty()),
             ("summary.type", kind.is_none()),
             ("summary.capacity", measured && capacity.is_none()),
             ("summary.freeSpace", measured && free.is_none()),
@@ -188,8 +189,12 @@ fn say_maintenance(case: &Case) -> String {
     format!("maintenanceMode is {}", text::words(mode))
 }
 
-/// Class and placement can each have a pattern. Nova's matches a prefix; these match the whole name.
+/// Class and placement can each have a pattern. Nova's matches a prefix; these match the whole name. Every
+/// datastore has a name: one whose name vCenter did not return can be any.
 fn name_matched(case: &Case) -> Outcome {
+    if case.datastore.name.is_empty() {
+        return Outcome::Lacks;
+    }
     Outcome::fails_if(case.failing_names().next().is_some())
 }
 
@@ -227,8 +232,7 @@ fn say_out_of_scope(case: &Case) -> String {
 /// that can use the datastore are counted.
 fn shared(case: &Case) -> Outcome {
     match (case.request.sharing, case.datastore.multiple_host_access) {
-        (Sharing::Any, _) => Outcome::Holds,
-        (Sharing::Shared, Some(true)) => Outcome::Holds,
+        (Sharing::Any, _) | (Sharing::Shared, Some(true)) => Outcome::Holds,
         (Sharing::Shared, Some(false)) => Outcome::fails_if(case.room != Err(NoRoom::Meaningless)),
         (Sharing::Shared, None) => case.of_mounts(|hosts| hosts.usable_anywhere < 2),
     }

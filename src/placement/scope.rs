@@ -240,7 +240,7 @@ fn found<'a, T>(
     all: &'a [T],
     names: impl Fn(&'a T) -> (&'a MoRef, &'a String, &'a String),
 ) -> Result<Vec<&'a MoRef>, ScopeNotFound> {
-    let named = all.iter().map(names).filter(|(_, name, path)| *name == wanted || *path == wanted);
-    let morefs: Vec<_> = named.map(|(moref, _, _)| moref).collect();
+    let matching = all.iter().map(names).filter(|(_, name, path)| *name == wanted || *path == wanted);
+    let morefs: Vec<_> = matching.map(|(moref, _, _)| moref).collect();
     if morefs.is_empty() { Err(ScopeNotFound { kind, name: wanted.to_owned() }) } else { Ok(morefs) }
 }

@@ -81,6 +81,7 @@ pub(super) struct ReadStatus {
 }
 
 /// One placement, as far as Berth needs it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Row {
     pub uid: String,

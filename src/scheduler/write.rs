@@ -115,7 +115,9 @@ impl Scheduler {
         self.outbox.widen();
         match &write.target {
             Target::Intent(key) => self.intent_done(key, id, &write.uid, resource_version, now),
-            Target::Status(key, wrote) => self.status_done(key, wrote, &write.uid, resource_version, now),
+            Target::Status(key, content) => {
+                self.status_done(key, content, &write.uid, resource_version, now);
+            }
             Target::VCenter(name) => {
                 self.vcenters_due = true;
                 if let Some(vcenter) = self.vcenters.get_mut(name) {
@@ -138,11 +140,10 @@ impl Scheduler {
                     row.unplaced_since = row.unplaced_since.or(Some(now.wall));
                 }
                 Wrote::ClaimExpired { revision } => {
-                    let placed = row.placed.clone().map(|placed| match placed.revision == *revision {
-                        true => PlacedFact { claim: None, expires: None, ..placed },
-                        false => placed,
-                    });
-                    self.replace_fact(key, placed, now);
+                    if let Some(placed) = row.placed.clone().filter(|placed| placed.revision == *revision) {
+                        let without = PlacedFact { claim: None, expires: None, ..placed };
+                        self.replace_fact(key, Some(without), now);
+                    }
                 }
             }
         }

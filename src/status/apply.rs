@@ -132,17 +132,13 @@ fn conditions(fields: &Map<String, Value>, readiness: Option<Readiness>, now: Ti
         said
     };
     let mut own: Vec<Condition> = Vec::new();
-    match readiness {
-        Some(Readiness { status, reason, message, companion, .. }) => {
-            own.push(say(ConditionType::Ready, status, reason.as_str(), &message));
-            let companion =
-                companion.map(|type_| say(type_, ConditionStatus::True, reason.as_str(), &message));
-            own.extend(companion);
-        }
-        None => {
-            let stay = [ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled];
-            own.extend(stay.into_iter().filter_map(|type_| find(old, type_)));
-        }
+    if let Some(Readiness { status, reason, message, companion, .. }) = readiness {
+        own.push(say(ConditionType::Ready, status, reason.as_str(), &message));
+        let companion = companion.map(|type_| say(type_, ConditionStatus::True, reason.as_str(), &message));
+        own.extend(companion);
+    } else {
+        let unchanged = [ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled];
+        own.extend(unchanged.into_iter().filter_map(|type_| find(old, type_)));
     }
     own.extend(claim(fields).map(|claim| {
         let (status, reason, message) = room(&claim);
@@ -152,7 +148,7 @@ fn conditions(fields: &Map<String, Value>, readiness: Option<Readiness>, now: Ti
     own.into_iter().filter_map(|condition| serde_json::to_value(condition).ok()).chain(foreign).collect()
 }
 
-/// What the RoomKept condition says of a claim.
+/// What the `RoomKept` condition says of a claim.
 fn room(claim: &Claim) -> (ConditionStatus, RoomReason, String) {
     match claim.state {
         ClaimState::Open => {

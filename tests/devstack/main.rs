@@ -8,6 +8,9 @@ mod cel_cases;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/proxy/mod.rs"]
 mod fault_proxy;
+#[allow(dead_code, unused_imports, reason = "each user needs a part")]
+#[path = "../support/scenario.rs"]
+mod scenario;
 #[allow(dead_code, unused_imports, reason = "shared with the demo; each user needs a part")]
 #[path = "../support/stack/mod.rs"]
 mod stack;

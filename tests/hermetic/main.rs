@@ -14,6 +14,9 @@ mod fault_proxy;
 #[path = "../support/kube/mod.rs"]
 mod kube_server;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
+#[path = "../support/scenario.rs"]
+mod scenario;
+#[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/tls.rs"]
 mod tls;
 
@@ -23,6 +26,7 @@ mod controller;
 mod crd_files;
 mod kube_api;
 mod proxy;
+mod scenarios;
 mod schema;
 mod vcenter;
 mod vcenter_strict;

@@ -144,6 +144,7 @@ fn in_scope(w: &World, host: usize) -> bool {
 }
 
 /// Failed codes and merits of one datastore; none when it is hidden.
+#[expect(clippy::too_many_lines, reason = "a list of rules is best read as one")]
 pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, Merits)> {
     let d = &seen.datastore;
     let kind = d.kind.as_deref();
