@@ -7,6 +7,9 @@
 #[allow(dead_code, unused_imports, reason = "shared with tests; each user needs a part")]
 #[path = "../support/stack/mod.rs"]
 mod stack;
+#[allow(dead_code, reason = "shared with tests; each user needs a part")]
+#[path = "../support/tls.rs"]
+mod tls;
 
 use std::env;
 use std::path::PathBuf;

@@ -6,14 +6,21 @@
 #[path = "../support/cel_cases.rs"]
 mod cel_cases;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
+#[path = "../support/proxy/mod.rs"]
+mod fault_proxy;
+#[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/scenario.rs"]
 mod scenario;
 #[allow(dead_code, unused_imports, reason = "shared with the demo; each user needs a part")]
 #[path = "../support/stack/mod.rs"]
 mod stack;
+#[allow(dead_code, reason = "each user needs a part")]
+#[path = "../support/tls.rs"]
+mod tls;
 
 mod cel;
 mod main_job;
+mod proxy;
 mod scenarios;
 mod servers;
 

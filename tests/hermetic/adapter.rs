@@ -6,7 +6,11 @@ use berth::{
     placement::inventory::Inventory,
     vsphere::{Credentials, Endpoint, Error, Report, Trust, run},
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::fake_vcenter::{FakeVcenter, Options};
@@ -34,10 +38,18 @@ pub(crate) fn start_with(url: &str, trust: Trust, password: &str) -> Running {
     Running { reports, stop, task }
 }
 
+/// Nothing here takes as long, whatever goes wrong; an hour of paused time is over at once.
+const LONG: Duration = Duration::from_hours(1);
+
 impl Running {
+    /// The next report; `None` when there is none any more.
+    pub async fn report(&mut self) -> Option<Report> {
+        timeout(LONG, self.reports.recv()).await.unwrap()
+    }
+
     /// The next inventory; fails when the connection ends without one.
     pub async fn inventory(&mut self) -> Arc<Inventory> {
-        while let Some(report) = self.reports.recv().await {
+        while let Some(report) = self.report().await {
             if let Report::Inventory { inventory, .. } = report {
                 return inventory;
             }
@@ -53,8 +65,9 @@ impl Running {
 
     /// How it ends by itself, and how many inventories it reported on the way.
     pub async fn end(mut self) -> (Error, usize) {
-        let mut inventories = 0;
-        while let Some(report) = self.reports.recv().await {
+        let (begin, mut inventories) = (Instant::now(), 0);
+        while let Some(report) = self.report().await {
+            assert!(begin.elapsed() < LONG, "it goes on and on");
             inventories += usize::from(matches!(report, Report::Inventory { .. }));
         }
         (self.task.await.unwrap().unwrap_err(), inventories)

@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     adapter::start_with,
     fake_vcenter::{FakeVcenter, Options},
-    fault_proxy::{Action, Door, FaultProxy, Match},
+    fault_proxy::{Action, Door, FaultProxy, Match, RuleHandle},
     tls::Authority,
 };
 
@@ -78,7 +78,8 @@ impl Upstream {
     async fn start(authority: &Authority, alpn: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
-        let tls = TlsAcceptor::from(Arc::new(authority.issue("upstream").server_config(alpn)));
+        let tls =
+            TlsAcceptor::from(Arc::new(authority.issue("upstream").unwrap().server_config(alpn).unwrap()));
         let (stream, bodies) = (broadcast::Sender::new(8), Arc::<Mutex<_>>::default());
         let routes = Router::new().fallback(any(answer)).with_state((stream.clone(), Arc::clone(&bodies)));
         let task = tokio::spawn(async move {
@@ -104,10 +105,11 @@ struct Path {
 
 impl Path {
     async fn new(version: Version) -> Self {
-        let authority = Authority::new("proxy test");
+        let authority = Authority::new("proxy test").unwrap();
         let alpn: &[&str] = if version == Version::HTTP_2 { &["h2"] } else { &["http/1.1"] };
         let upstream = Upstream::start(&authority, alpn).await;
-        let proxy = FaultProxy::start(&upstream.url, authority.pem(), &authority.issue("proxy")).unwrap();
+        let proxy =
+            FaultProxy::start(&upstream.url, authority.pem(), &authority.issue("proxy").unwrap()).unwrap();
         let client = client(&authority, version);
         Self { authority, upstream, proxy, client }
     }
@@ -119,11 +121,17 @@ impl Path {
 
 fn client(authority: &Authority, version: Version) -> reqwest::Client {
     let root = reqwest::Certificate::from_pem(authority.pem().as_bytes()).unwrap();
-    let mut client = reqwest::Client::builder().no_proxy().tls_certs_only([root]);
+    let mut client =
+        reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().tls_certs_only([root]);
     if version == Version::HTTP_11 {
         client = client.http1_only();
     }
     client.build().unwrap()
+}
+
+/// Until a rule was used, which takes no minute.
+async fn hit(rule: &RuleHandle) {
+    tokio::time::timeout(Duration::from_mins(1), rule.wait_hit()).await.unwrap();
 }
 
 const BOTH: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
@@ -177,7 +185,7 @@ async fn a_held_request_reaches_the_server_only_when_released_even_without_its_s
         path.request("PUT", "/a/status").body("first").send().await.unwrap();
         assert_eq!(held.hits(), 0);
         let sender = tokio::spawn(path.request("PUT", "/a/status").body("second").send());
-        held.wait_hit().await;
+        hit(&held).await;
         sender.abort();
         assert!(sender.await.unwrap_err().is_cancelled());
         assert_eq!(path.upstream.bodies.lock().await.len(), 5);
@@ -197,7 +205,7 @@ async fn a_held_answer_is_known_to_the_server_and_not_to_the_sender() {
         let path = Path::new(version).await;
         let held = path.proxy.rule(Match::any().method("POST"), Action::HoldAfter);
         let mut sender = tokio::spawn(path.request("POST", "/x").body("done").send());
-        held.wait_hit().await;
+        hit(&held).await;
         assert_eq!(path.upstream.bodies.lock().await.as_slice(), ["done"]);
         assert_eq!(path.proxy.requests()[0].status, Some(201));
         assert!(tokio::time::timeout(Duration::from_millis(50), &mut sender).await.is_err());
@@ -272,7 +280,7 @@ async fn silence_lasts_until_the_sender_gives_up() {
     // What is there is reset, what is new is as the door is.
     let hole = path.proxy.rule(Match::any(), Action::BlackHole);
     let sender = tokio::spawn(path.request("GET", "/x").send());
-    hole.wait_hit().await;
+    hit(&hole).await;
     path.proxy.set_door(Door::Silent);
     path.proxy.cut();
     assert!(!sender.await.unwrap().unwrap_err().is_timeout());
@@ -287,14 +295,15 @@ async fn silence_lasts_until_the_sender_gives_up() {
 
 #[test]
 fn it_runs_without_a_runtime_of_the_tests_own() {
-    let authority = Authority::new("proxy test");
+    let authority = Authority::new("proxy test").unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let upstream = runtime.block_on(Upstream::start(&authority, &["h2", "http/1.1"]));
     let proxy =
-        FaultProxy::start_blocking(&upstream.url, authority.pem(), &authority.issue("proxy")).unwrap();
+        FaultProxy::start_blocking(&upstream.url, authority.pem(), &authority.issue("proxy").unwrap())
+            .unwrap();
     let held = proxy.rule(Match::any(), Action::HoldBefore);
-    let sent = client(&authority, Version::HTTP_2).put(proxy.url()).send();
-    let sender = runtime.spawn(sent);
+    let request = client(&authority, Version::HTTP_2).put(proxy.url());
+    let sender = runtime.spawn(async move { request.send().await });
     held.wait_hit_blocking();
     held.release();
     assert_eq!(runtime.block_on(sender).unwrap().unwrap().status(), 201);
@@ -303,9 +312,9 @@ fn it_runs_without_a_runtime_of_the_tests_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_whole_conversation_passes_under_paused_time() {
-    let authority = Authority::new("proxy test");
+    let authority = Authority::new("proxy test").unwrap();
     let fake = FakeVcenter::start_under(&authority, Options::with_datastores(&json!([{"name": "a"}]))).await;
-    let proxy = FaultProxy::start(&fake.url, &fake.ca_pem, &authority.issue("proxy")).unwrap();
+    let proxy = FaultProxy::start(&fake.url, &fake.ca_pem, &authority.issue("proxy").unwrap()).unwrap();
     let lost = proxy.rule(Match::any().method("POST").nth(5), Action::ResetAfter);
     let through =
         || start_with(&proxy.url(), Trust::CaBundle(fake.ca_pem.clone()), &Options::default().password);

@@ -36,7 +36,7 @@ impl Stage for Fakes {
             server: self.vcenter.url.clone(),
             thumbprint: self.vcenter.thumbprint.clone(),
             ca: self.vcenter.ca_pem.clone(),
-            other_ca: Authority::new("another CA").pem().to_owned(),
+            other_ca: Authority::new("another CA").unwrap().pem().to_owned(),
             username: self.options.username.clone(),
             password: self.options.password.clone(),
         }

@@ -1,8 +1,11 @@
 //! The public vCenter adapter against the strict fake, and with it the fake's own strictness.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use berth::vsphere::{CertificateProblem, Error, Report, Trust};
+use berth::{
+    placement::{Inventory, Mounts},
+    vsphere::{CertificateProblem, Error, Report, Trust},
+};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -29,7 +32,8 @@ async fn the_first_inventory_is_complete_and_the_session_ends_with_the_connectio
     assert_eq!((gold.capacity, gold.free, gold.uncommitted), (Some(1000), Some(400), Some(7)));
     assert_eq!((silver.kind.as_deref(), silver.maintenance_mode.as_deref()), (Some("vsan"), None));
     assert!(silver.url.starts_with("ds:///vmfs/volumes/vsan:"));
-    assert_eq!((pod.accessible, inventory.datacenter_of(pod).unwrap().name.as_str()), (Some(false), "DC0"));
+    let datacenter = inventory.datacenter_of(pod).map(|datacenter| datacenter.name.as_str());
+    assert_eq!((pod.accessible, datacenter), (Some(false), Some("DC0")));
     assert_eq!(inventory.instance_uuid, Options::default().instance_uuid);
     assert_eq!((fake.sessions(), fake.session_objects()), (1, 3));
     running.stop().await.unwrap();
@@ -53,6 +57,41 @@ async fn changes_creations_and_removals_arrive_one_by_one() {
     assert_eq!(inventory.datastores()[3].moref.0, created.id);
     fake.delete_datastore("gold/1");
     assert_eq!(running.inventory().await.datastores().len(), 3);
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_and_mounts_are_part_of_the_inventory() {
+    let mut options = three();
+    options.inventory["datacenters"][0]["clusters"] = json!([
+        {"hosts": [{"name": "esx-1"}, {"name": "esx-2", "maintenance": true}]},
+        {"hosts": 1},
+    ]);
+    options.inventory["datacenters"][0]["datastores"][0]["mounts"] = json!([
+        {"host": "esx-1", "accessMode": "readOnly"},
+        {"host": "DC0_C1_H0", "accessible": false},
+    ]);
+    let fake = FakeVcenter::start(options).await;
+    let mut running = start(&fake);
+    let inventory = running.inventory().await;
+    let hosts = |inventory: &Inventory| -> BTreeMap<String, bool> {
+        let hosts = inventory.compute().hosts();
+        hosts.iter().map(|host| (host.name.clone(), host.in_maintenance)).collect()
+    };
+    let expected = [("DC0_C1_H0", false), ("esx-1", false), ("esx-2", true)];
+    assert_eq!(hosts(&inventory), expected.map(|(name, state)| (name.to_owned(), state)).into());
+    let counts = |inventory: &Inventory| {
+        let mounts = inventory.datastores().iter().map(|datastore| match &datastore.mounts {
+            Mounts::Read(mounts) => [mounts.usable.len(), mounts.read_only.len(), mounts.inaccessible.len()],
+            other => panic!("{other:?}"),
+        });
+        mounts.collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&inventory), [[0, 1, 1], [3, 0, 0], [0, 0, 3]]);
+    fake.set_host("esx-2", &json!({"maintenance": false}));
+    assert!(!hosts(&*running.inventory().await)["esx-2"]);
+    fake.delete_host("esx-1");
+    assert_eq!(counts(&*running.inventory().await), [[0, 0, 1], [2, 0, 0], [0, 0, 2]]);
     running.stop().await.unwrap();
 }
 
@@ -180,7 +219,7 @@ async fn a_changed_byte_never_makes_a_datastore_that_is_not_there() {
         fake.next("WaitForUpdatesEx", Action::Corrupt(at));
         let mut running = start(&fake);
         let mut inventory = None;
-        while let Some(report) = running.reports.recv().await {
+        while let Some(report) = running.report().await {
             if let Report::Inventory { inventory: new, .. } = report {
                 inventory = Some(new);
                 break;
@@ -212,6 +251,7 @@ async fn a_vcenter_that_falls_silent_is_given_up_in_bounded_time() {
         ("CreateContainerView", 30),
         ("CreatePropertyCollector", 30),
         ("CreateFilter", 30),
+        ("RetrievePropertiesEx", 30),
         // The wait itself, the margin, and the goodbye.
         ("WaitForUpdatesEx", 35),
     ];

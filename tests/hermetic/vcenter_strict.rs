@@ -1,6 +1,9 @@
 //! What the fake vCenter refuses and how it writes its answers, seen by a client without manners.
 
+use std::{pin::pin, time::Duration};
+
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use crate::fake_vcenter::{FakeVcenter, Options};
 
@@ -243,28 +246,23 @@ async fn only_what_changed_is_told() {
     };
     let head = |kind| format!("<objectSet><kind>{kind}</kind><obj type=\"Datastore\">datastore-10001</obj>");
     fake.set_datastore("a", &json!({"free": 7}));
-    step(&format!("{}<changeSet><name>summary.freeSpace</name><op>assign</op><val xsi:type=\"xsd:long\">7</val></changeSet></objectSet>", head("modify"))).await;
+    let change = "<changeSet><name>summary.freeSpace</name><op>assign</op><val xsi:type=\"xsd:long\">7</val>\
+        </changeSet></objectSet>";
+    step(&(head("modify") + change)).await;
     fake.set_datastore("a", &json!({"maintenanceMode": null}));
-    step(&format!(
-        "{}<changeSet><name>summary.maintenanceMode</name><op>remove</op></changeSet></objectSet>",
-        head("modify")
-    ))
-    .await;
+    let change = "<changeSet><name>summary.maintenanceMode</name><op>remove</op></changeSet></objectSet>";
+    step(&(head("modify") + change)).await;
     fake.withhold(&fake.datastore("a"), "summary", true);
-    let answer = format!(
-        "{}<missingSet><path>summary.freeSpace</path><fault><fault xsi:type=\"NoPermission\"><object type=\"Datastore\">datastore-10001</object><privilegeId>System.Read</privilegeId></fault><localizedMessage>Permission to perform this operation was denied.</localizedMessage></fault></missingSet>",
-        head("modify")
-    );
-    step(&format!(
-        "{answer}{}</objectSet>",
-        answer
-            .split_once("<missingSet>")
-            .unwrap()
-            .1
-            .replace("freeSpace", "maintenanceMode")
-            .replace("<path>", "<missingSet><path>")
-    ))
-    .await;
+    let missing = |path| {
+        format!(
+            "<missingSet><path>{path}</path><fault><fault xsi:type=\"NoPermission\">\
+             <object type=\"Datastore\">datastore-10001</object><privilegeId>System.Read</privilegeId></fault>\
+             <localizedMessage>Permission to perform this operation was denied.</localizedMessage></fault>\
+             </missingSet>"
+        )
+    };
+    let both = missing("summary.freeSpace") + &missing("summary.maintenanceMode");
+    step(&(head("modify") + &both + "</objectSet>")).await;
     fake.delete_datastore("a");
     step(&format!("{}</objectSet>", head("leave"))).await;
     // A change of what is not watched is none.
@@ -280,21 +278,21 @@ async fn a_session_has_one_wait_and_takes_its_objects_along() {
     let current = version(&raw.wait(&collector, "").await);
     let mut second = Raw { fake: &fake, client: raw.client.clone(), cookie: raw.cookie.clone() };
     let long = wait(&collector, &current, 600);
-    // The first, which begins earlier, is cancelled by the second; that one hears of the change.
-    let (first, second) = tokio::join!(raw.fault(&long), async {
+    // The second cancels the first, and hears of the change.
+    let before = Instant::now();
+    let mut second = pin!(async {
         while fake.count("WaitForUpdatesEx") < 2 {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(1)).await;
         }
-        let (answer, _) = tokio::join!(second.ok(&long), async {
-            while fake.count("WaitForUpdatesEx") < 3 {
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-            }
-            fake.create_datastore("DC0", &json!({"name": "new"}))
-        });
-        answer
+        second.ok(&long).await
     });
-    assert_eq!(first, "RequestCanceled");
-    assert!(second.contains("<val xsi:type=\"xsd:string\">new</val>"));
+    tokio::select! {
+        first = raw.fault(&long) => assert_eq!(first, "RequestCanceled"),
+        answer = &mut second => panic!("{answer}"),
+    }
+    assert!(before.elapsed() < Duration::from_secs(10));
+    fake.create_datastore("DC0", &json!({"name": "new"}));
+    assert!(second.await.contains("<val xsi:type=\"xsd:string\">new</val>"));
     let mut other = Raw::logged_in(&fake).await;
     assert_eq!(other.fault(&wait(&collector, "", 0)).await, "ManagedObjectNotFound");
     fake.end_sessions();
@@ -302,36 +300,34 @@ async fn a_session_has_one_wait_and_takes_its_objects_along() {
     assert_eq!(fake.session_objects(), 0);
 }
 
+/// Two hosts in a cluster and one alone, and a datastore that one of them has read only.
+async fn three_hosts() -> FakeVcenter {
+    let inventory = json!({"datacenters": [{
+        "clusters": [{"hosts": [
+            {"name": "esx-1"},
+            {"name": "esx-2", "maintenance": true, "connectionState": "notResponding"},
+        ]}],
+        "hosts": [{"name": "alone"}],
+        "datastores": [{
+            "name": "a", "type": "VVOL",
+            "maxVirtualDiskCapacity": 77, "timestamp": null, "thinProvisioning": false,
+            "mounts": [{
+                "host": "esx-2", "accessMode": "readOnly",
+                "accessible": false, "mounted": null, "inaccessibleReason": "PermanentDeviceLoss",
+            }],
+        }],
+    }]});
+    FakeVcenter::start(Options { inventory, page: 2, ..Options::default() }).await
+}
+
 #[tokio::test(start_paused = true)]
-async fn any_property_of_any_object_can_be_read_in_pages() {
-    let fake = FakeVcenter::start(Options {
-        inventory: json!({"datacenters": [{
-            "clusters": [{"name": "C0", "hosts": [{"name": "esx-1"}, {"name": "esx-2", "maintenance": true, "connectionState": "notResponding"}]}],
-            "hosts": [{"name": "alone"}],
-            "datastores": [{"name": "a", "type": "VVOL", "maxVirtualDiskCapacity": 77, "timestamp": null, "thinProvisioning": false,
-                "mounts": [{"host": "esx-2", "accessMode": "readOnly", "accessible": false, "mounted": null, "inaccessibleReason": "PermanentDeviceLoss"}]}],
-        }]}),
-        page: 2,
-        ..Options::default()
-    })
-    .await;
+async fn any_property_can_be_read() {
+    let fake = three_hosts().await;
     let mut raw = Raw::logged_in(&fake).await;
+    let paths = ["host", "info", "capability.perFileThinProvisioningSupported", "summary.multipleHostAccess"];
     let datastore = fake.datastore("a").id;
-    let text = raw
-        .ok(&retrieve(
-            &[("Datastore", &datastore)],
-            &properties(
-                "Datastore",
-                &[
-                    "host",
-                    "info",
-                    "capability.perFileThinProvisioningSupported",
-                    "summary.multipleHostAccess",
-                ],
-            ),
-            "",
-        ))
-        .await;
+    let call = retrieve(&[("Datastore", &datastore)], &properties("Datastore", &paths), "");
+    let text = raw.ok(&call).await;
     let mount = format!(
         "<val xsi:type=\"ArrayOfDatastoreHostMount\"><DatastoreHostMount xsi:type=\"DatastoreHostMount\">\
          <key type=\"HostSystem\">{}</key><mountInfo>",
@@ -339,55 +335,60 @@ async fn any_property_of_any_object_can_be_read_in_pages() {
     );
     for part in [
         mount.as_str(),
-        "<accessMode>readOnly</accessMode><accessible>false</accessible><inaccessibleReason>PermanentDeviceLoss</inaccessibleReason></mountInfo>",
+        "<accessMode>readOnly</accessMode><accessible>false</accessible>\
+         <inaccessibleReason>PermanentDeviceLoss</inaccessibleReason></mountInfo>",
         "<val xsi:type=\"VvolDatastoreInfo\"><name>a</name>",
-        "<maxVirtualDiskCapacity>77</maxVirtualDiskCapacity><maxMemoryFileSize>1099511627776</maxMemoryFileSize></val>",
+        "<maxVirtualDiskCapacity>77</maxVirtualDiskCapacity>\
+         <maxMemoryFileSize>1099511627776</maxMemoryFileSize></val>",
         "<name>capability.perFileThinProvisioningSupported</name><val xsi:type=\"xsd:boolean\">false</val>",
         "<name>summary.multipleHostAccess</name><val xsi:type=\"xsd:boolean\">false</val>",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
-    // From the root along named, mutually recursive selections, in pages.
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_are_found_along_named_selections_and_read_in_pages() {
+    let fake = three_hosts().await;
+    let mut raw = Raw::logged_in(&fake).await;
     let step = |name: &str, kind: &str, path: &str, next: &[&str]| {
-        let next: Vec<_> =
-            next.iter().map(|next| format!("<selectSet><name>{next}</name></selectSet>")).collect();
+        let next = next.iter().map(|next| format!("<selectSet><name>{next}</name></selectSet>"));
         format!(
-            "<selectSet xsi:type=\"TraversalSpec\"><name>{name}</name><type>{kind}</type><path>{path}</path>{}</selectSet>",
-            next.concat()
+            "<selectSet xsi:type=\"TraversalSpec\"><name>{name}</name><type>{kind}</type><path>{path}</path>\
+             {}</selectSet>",
+            next.collect::<Vec<_>>().concat()
         )
     };
-    let call = on(
-        "RetrievePropertiesEx",
-        DEFAULT,
-        &format!(
-            "<specSet>{}{}<objectSet><obj type=\"Folder\">group-d1</obj><skip>true</skip>{}{}{}</objectSet></specSet><options/>",
-            properties(
-                "HostSystem",
-                &["name", "parent", "runtime.connectionState", "runtime.inMaintenanceMode", "datastore"]
-            ),
-            properties("ComputeResource", &["name", "host", "datastore"]),
-            step("folders", "Folder", "childEntity", &["folders", "hosts", "computes"]),
-            step("hosts", "Datacenter", "hostFolder", &["folders"]),
-            step("computes", "ComputeResource", "host", &[]),
-        ),
-    );
-    let mut pages = vec![raw.ok(&call).await];
-    let token = between(&pages[0], "<token>", "</token>").to_owned();
-    while let Some((_, token)) = pages.last().unwrap().split_once("<token>") {
-        let token = token.split_once('<').unwrap().0;
-        let call = on("ContinueRetrievePropertiesEx", DEFAULT, &format!("<token>{token}</token>"));
+    let host = ["name", "parent", "runtime.connectionState", "runtime.inMaintenanceMode", "datastore"];
+    let set = [
+        properties("HostSystem", &host),
+        properties("ComputeResource", &["name", "host", "datastore"]),
+        "<objectSet><obj type=\"Folder\">group-d1</obj><skip>true</skip>".to_owned(),
+        step("folders", "Folder", "childEntity", &["folders", "hosts", "computes"]),
+        step("hosts", "Datacenter", "hostFolder", &["folders"]),
+        step("computes", "ComputeResource", "host", &[]),
+        "</objectSet>".to_owned(),
+    ];
+    let set = format!("<specSet>{}</specSet><options/>", set.concat());
+    let mut pages = vec![raw.ok(&on("RetrievePropertiesEx", DEFAULT, &set)).await];
+    let more = |page: &str| {
+        let (_, token) = page.split_once("<token>")?;
+        let token = format!("<token>{}</token>", token.split_once('<')?.0);
+        Some(on("ContinueRetrievePropertiesEx", DEFAULT, &token))
+    };
+    while let Some(call) = more(pages.last().unwrap()) {
         pages.push(raw.ok(&call).await);
     }
-    assert_eq!(
-        raw.fault(&on("ContinueRetrievePropertiesEx", DEFAULT, &format!("<token>{token}</token>"))).await,
-        "InvalidProperty"
-    );
+    // A token is good once.
+    assert_eq!(raw.fault(&more(&pages[0]).unwrap()).await, "InvalidProperty");
     let all = pages.concat();
     assert_eq!((pages.len(), all.matches("<objects>").count()), (3, 5));
     for part in [
         "<obj type=\"ComputeResource\">domain-s",
         "<val xsi:type=\"HostSystemConnectionState\">notResponding</val>",
-        "<val xsi:type=\"ArrayOfManagedObjectReference\"><ManagedObjectReference type=\"Datastore\" xsi:type=\"ManagedObjectReference\">datastore-10001</ManagedObjectReference></val>",
+        "<val xsi:type=\"ArrayOfManagedObjectReference\">\
+         <ManagedObjectReference type=\"Datastore\" xsi:type=\"ManagedObjectReference\">datastore-10001\
+         </ManagedObjectReference></val>",
     ] {
         assert!(all.contains(part), "{part}\n{all}");
     }

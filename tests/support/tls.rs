@@ -1,4 +1,4 @@
-//! Certificate authorities and server certificates for tests. No I/O.
+//! Certificate authorities and server certificates of our own. No I/O.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rcgen::{
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use sha2::{Digest as _, Sha256};
@@ -20,84 +20,111 @@ pub struct Authority {
     pem: String,
 }
 
-/// A server certificate with its key.
+/// A server certificate with its key, PEM.
+#[derive(Clone)]
 pub struct Identity {
-    certificate: CertificateDer<'static>,
-    pem: String,
-    key: KeyPair,
+    /// The certificate alone, without the authority's.
+    pub certificate: String,
+    /// The private key.
+    pub key: String,
+    /// SHA-256 of the certificate as operators read it: `AB:CD:...`.
+    pub thumbprint: String,
 }
 
 impl Authority {
     /// A new one with this common name.
-    pub fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn new(name: &str) -> anyhow::Result<Self> {
+        let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
+        let key = KeyPair::generate()?;
+        let pem = params.self_signed(&key)?.pem();
+        Ok(Self { issuer: Issuer::new(params, key), pem })
     }
 
     /// The authority's certificate.
+    #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// A certificate for a server on the loopback interface.
-    pub fn issue(&self, name: &str) -> Identity {
-        let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.issue_with(&params)
+    /// A certificate for a server on the loopback interface; `name` is only shown.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn issue(&self, name: &str) -> anyhow::Result<Identity> {
+        self.issue_for(&["127.0.0.1", "localhost"], |params| {
+            params.distinguished_name.push(DnType::CommonName, name);
+        })
     }
 
-    /// A certificate with other names or dates.
-    pub fn issue_with(&self, params: &CertificateParams) -> Identity {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity { certificate: certificate.der().clone(), pem: certificate.pem(), key }
+    /// A server certificate for other names, changed before it is signed, for example in its dates.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn issue_for(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> anyhow::Result<Identity> {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        change(&mut params);
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        let digest = Sha256::digest(certificate.der());
+        let thumbprint = digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
+        Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem(), thumbprint })
     }
 }
 
 impl Identity {
-    /// The certificate, PEM.
-    pub fn pem(&self) -> &str {
-        &self.pem
-    }
-
-    /// The private key, PEM.
-    pub fn key_pem(&self) -> String {
-        self.key.serialize_pem()
-    }
-
-    /// SHA-256 of the certificate as operators read it: `AB:CD:...`.
-    pub fn thumbprint(&self) -> String {
-        let digest = Sha256::digest(&self.certificate);
-        digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
-    }
-
-    /// A server that presents this certificate, with the given application protocols in order.
-    pub fn server_config(&self, alpn: &[&str]) -> ServerConfig {
-        self.server_config_with_key(&self.key, alpn)
-    }
-
-    /// A server that presents this certificate but holds another key.
-    pub fn server_config_with_other_key(&self, alpn: &[&str]) -> ServerConfig {
-        self.server_config_with_key(&KeyPair::generate().unwrap(), alpn)
-    }
-
-    fn server_config_with_key(&self, key: &KeyPair, alpn: &[&str]) -> ServerConfig {
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let signing = aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    /// A server that presents this certificate and speaks these application protocols, best first.
+    ///
+    /// # Errors
+    /// When certificate or key cannot be used.
+    pub fn server_config(&self, protocols: &[&str]) -> anyhow::Result<ServerConfig> {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())?;
+        let signing = aws_lc_rs::sign::any_supported_type(&key)?;
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes())?;
         // Unlike the library's own way, this does not check that certificate and key belong together.
-        let certified = CertifiedKey::new(vec![self.certificate.clone()], signing);
+        let certified = CertifiedKey::new(vec![certificate], signing);
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
+            .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        config
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Ok(config)
     }
+
+    /// The same certificate in the hands of someone who does not have its key.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn with_other_key(&self) -> anyhow::Result<Self> {
+        Ok(Self { key: KeyPair::generate()?.serialize_pem(), ..self.clone() })
+    }
+}
+
+/// A private and a public key, PEM, for signing tokens.
+///
+/// # Errors
+/// When no key can be made.
+pub fn signing_keys() -> anyhow::Result<(String, String)> {
+    let key = KeyPair::generate()?;
+    Ok((key.serialize_pem(), key.public_key_pem()))
+}
+
+/// A secret that nobody can guess, from the same source as the keys.
+///
+/// # Errors
+/// When no key can be made.
+pub fn random_token() -> anyhow::Result<String> {
+    let digest = Sha256::digest(KeyPair::generate()?.serialize_der());
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
 }

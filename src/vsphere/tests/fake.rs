@@ -7,82 +7,22 @@ use std::{
     time::Duration,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::{
-    ServerConfig,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer},
-    sign::{CertifiedKey, SingleCertAndKey},
-};
-use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::samples;
+use super::{
+    certificates::{Authority, Identity},
+    samples,
+};
 use crate::vsphere::{Credentials, Endpoint, Trust};
 
 pub(super) const USER: &str = "berth-user@vsphere.local";
 pub(super) const PASSWORD: &str = "s3cr3t-<&>-pass";
 /// Given with every answer to a login, in the quotes of a real vCenter.
 pub(super) const COOKIE: &str = "vmware_soap_session=\"live-cookie\"";
-
-/// A certificate authority and what it has issued.
-pub(super) struct Authority {
-    pub pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-/// A server certificate and its key.
-pub(super) struct Identity {
-    pub certificate: CertificateDer<'static>,
-    pub key: KeyPair,
-}
-
-impl Authority {
-    pub fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(params, key) }
-    }
-
-    pub fn issue(&self, name: &str) -> Identity {
-        self.issue_with(&CertificateParams::new(vec![name.to_owned()]).unwrap())
-    }
-
-    pub fn issue_with(&self, params: &CertificateParams) -> Identity {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        Identity { certificate, key }
-    }
-}
-
-impl Identity {
-    pub fn thumbprint(&self) -> Trust {
-        Trust::Thumbprint(Sha256::digest(&self.certificate).into())
-    }
-
-    /// A server that shows `self`'s certificate and signs with `key`.
-    pub fn server_with_key(&self, key: &KeyPair) -> ServerConfig {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let signing = aws_lc_rs::sign::any_supported_type(&key).unwrap();
-        let certified = CertifiedKey::new(vec![self.certificate.clone()], signing);
-        ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
-    }
-
-    pub fn server(&self) -> ServerConfig {
-        self.server_with_key(&self.key)
-    }
-}
 
 /// What the server does with one request.
 #[derive(Clone)]
@@ -132,18 +72,19 @@ impl Drop for Fake {
 impl Fake {
     /// A server with a certificate for 127.0.0.1 that the endpoint trusts.
     pub async fn start(waits: Vec<Reply>) -> Self {
-        let authority = Authority::new();
-        let server = authority.issue("127.0.0.1").server();
-        let fake = Self::serve(server, Trust::CaBundle(authority.pem.clone())).await;
+        let authority = Authority::new("ours").unwrap();
+        let identity = authority.issue("vcenter").unwrap();
+        let fake = Self::serve(&identity, Trust::CaBundle(authority.pem().to_owned())).await;
         fake.state.lock().unwrap().waits = waits.into();
         fake
     }
 
-    pub async fn serve(config: ServerConfig, trust: Trust) -> Self {
+    pub async fn serve(identity: &Identity, trust: Trust) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State::default()));
-        let (acceptor, shared) = (TlsAcceptor::from(Arc::new(config)), Arc::clone(&state));
+        let (acceptor, shared) =
+            (TlsAcceptor::from(Arc::new(identity.server_config(&[]).unwrap())), Arc::clone(&state));
         let task = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 tokio::spawn(connection(acceptor.clone(), socket, Arc::clone(&shared)));

@@ -190,7 +190,7 @@ impl FaultProxy {
         let listener = connection::listen()?;
         let address = listener.local_addr()?;
         let state = Arc::new(State::new(upstream, ca_pem));
-        let tls = TlsAcceptor::from(Arc::new(identity.server_config(&["h2", "http/1.1"])));
+        let tls = TlsAcceptor::from(Arc::new(identity.server_config(&["h2", "http/1.1"]).unwrap()));
         let serve = connection::serve(listener, tls, Arc::clone(&state));
         Ok((Self { address, state, thread: None, task: None }, serve))
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::http;
 use super::process::{Server, Watchdog, free_port};
 use super::programs::program;
-use super::tls::{Authority, random_token, signing_keys};
+use crate::tls::{Authority, random_token, signing_keys};
 
 const READY: Duration = Duration::from_secs(90);
 /// A free port may be taken before the server gets it.

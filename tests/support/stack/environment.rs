@@ -14,8 +14,8 @@ use super::controller::Controller;
 use super::kubectl::{Kubectl, write_kubeconfig};
 use super::process::Watchdog;
 use super::programs::program;
-use super::tls::Authority;
 use super::vcenter::{Vcenter, VcenterOptions};
+use crate::tls::{Authority, Identity};
 
 /// Berth's own namespace.
 pub(super) const NAMESPACE: &str = "berth-system";
@@ -171,10 +171,19 @@ impl Stack {
     /// # Errors
     /// When the kubeconfig cannot be used.
     pub async fn client(&self) -> anyhow::Result<kube::Client> {
+        self.client_at(self.api_server()?).await
+    }
+
+    /// [`Stack::client`] with another address of the API server, for example a proxy's in front of it.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be used.
+    pub async fn client_at(&self, server: &str) -> anyhow::Result<kube::Client> {
         let kubeconfig = kube::config::Kubeconfig::read_from(self.kubeconfig())?;
         let options = kube::config::KubeConfigOptions::default();
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options);
-        Ok(config.await?.try_into()?)
+        let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+        config.cluster_url = server.parse()?;
+        Ok(config.try_into()?)
     }
 
     /// The requests that the API server has answered since the last reset.
@@ -212,6 +221,40 @@ impl Stack {
     pub fn start_controller(&self, binary: &Path, args: &[&str]) -> anyhow::Result<Controller> {
         let folder = self.numbered_folder("controller")?;
         Controller::start(binary, args, NAMESPACE, &self.berth_kubeconfig()?, &folder, &self.watchdog)
+    }
+
+    /// [`Stack::start_controller`] with another address of the API server, for example a proxy's in front of
+    /// it, whose certificate is from [`Stack::issue`].
+    ///
+    /// # Errors
+    /// When it cannot be started. It is not ready yet.
+    pub fn start_controller_at(
+        &self,
+        server: &str,
+        binary: &Path,
+        args: &[&str],
+    ) -> anyhow::Result<Controller> {
+        let folder = self.numbered_folder("controller")?;
+        let kubeconfig = folder.join("kubeconfig");
+        let direct = fs::read_to_string(self.berth_kubeconfig()?)?;
+        fs::write(&kubeconfig, direct.replace(self.api_server()?, server))?;
+        Controller::start(binary, args, NAMESPACE, &kubeconfig, &folder, &self.watchdog)
+    }
+
+    /// The API server's address: `https://host:port`.
+    ///
+    /// # Errors
+    /// When the kubeconfig has none.
+    pub fn api_server(&self) -> anyhow::Result<&str> {
+        self.entry.get("server").and_then(Value::as_str).context("a cluster without an address")
+    }
+
+    /// A certificate for a server on the loopback interface that everything here trusts.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn issue(&self, name: &str) -> anyhow::Result<Identity> {
+        self.ca.issue(name)
     }
 
     /// A kubeconfig for Berth's own service account, valid for a day.

@@ -18,7 +18,6 @@ mod kubectl;
 mod process;
 mod programs;
 mod shared;
-mod tls;
 mod vcenter;
 mod wait;
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::http;
 use super::process::{Server, Watchdog};
 use super::programs::program;
-use super::tls::{Authority, Identity};
+use crate::tls::{Authority, Identity};
 
 const READY: Duration = Duration::from_mins(1);
 

@@ -11,12 +11,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     schema,
-    spec::{DatacenterSpec, DatastoreSpec, HostSpec, InventorySpec, MountSpec},
+    spec::{ClusterSpec, DatacenterSpec, DatastoreSpec, HostSpec, InventorySpec, MountSpec},
     value::{Ref, Value},
 };
 
 /// Hosts of a cluster when nothing is said.
-const USUAL_HOSTS: usize = 2;
+const USUAL_HOSTS: usize = 3;
+/// What vSphere allows where the storage itself has no smaller limit.
+const LARGEST_DISK: i64 = 62 << 40;
 /// Datastores are numbered on their own, so that a host more does not rename them.
 const FIRST_DATASTORE: u64 = 10_001;
 
@@ -57,9 +59,11 @@ struct Host {
     spec: HostSpec,
 }
 
+/// A cluster, or what one host outside of clusters is in.
 struct Cluster {
     object: Ref,
     name: String,
+    standalone: bool,
     hosts: Vec<Host>,
 }
 
@@ -67,6 +71,7 @@ struct Datastore {
     object: Ref,
     json: Map<String, Json>,
     spec: DatastoreSpec,
+    mounts: Vec<MountSpec>,
     parent: Ref,
 }
 
@@ -148,7 +153,10 @@ impl Inventory {
         let datastore_folder = self.number("Folder", "group-s");
         let network_folder = self.number("Folder", "group-n");
         let mut clusters = Vec::new();
-        let cluster_specs = spec.clusters.unwrap_or_else(|| vec![<_>::default()]);
+        let standalone = spec.hosts.list();
+        // Whoever names hosts outside of clusters gets no cluster unasked.
+        let unasked = if standalone.is_empty() { vec![ClusterSpec::default()] } else { Vec::new() };
+        let cluster_specs = spec.clusters.unwrap_or(unasked);
         for (index, cluster) in cluster_specs.into_iter().enumerate() {
             let cluster_name = cluster.name.unwrap_or_else(|| format!("C{index}"));
             let object = self.number("ClusterComputeResource", "domain-c");
@@ -157,12 +165,12 @@ impl Inventory {
             let hosts = hosts
                 .map(|(index, host)| self.host(host, format!("{name}_{cluster_name}_H{index}")))
                 .collect();
-            clusters.push(Cluster { object, name: cluster_name, hosts });
+            clusters.push(Cluster { object, name: cluster_name, standalone: false, hosts });
         }
-        for (index, host) in spec.hosts.list().into_iter().enumerate() {
+        for (index, host) in standalone.into_iter().enumerate() {
             let host = self.host(host, format!("{name}_H{index}"));
             let object = self.number("ComputeResource", "domain-s");
-            clusters.push(Cluster { object, name: host.name.clone(), hosts: vec![host] });
+            clusters.push(Cluster { object, name: host.name.clone(), standalone: true, hosts: vec![host] });
         }
         self.datacenters.push(Datacenter {
             object,
@@ -186,7 +194,11 @@ impl Inventory {
         Host { object, name: spec.name.clone().unwrap_or(usual_name), spec }
     }
 
-    fn add_datastore(&mut self, at: usize, json: Map<String, Json>) -> Ref {
+    fn add_datastore(&mut self, at: usize, mut json: Map<String, Json>) -> Ref {
+        if let (None, Some(capacity)) = (json.get("free"), json.get("capacity").cloned()) {
+            // Where it is full or empty does not follow its size later.
+            json.insert("free".to_owned(), capacity);
+        }
         let spec = datastore_spec(&json);
         let group = [("StoragePod", "group-p", &spec.pod), ("Folder", "group-s", &spec.folder)];
         let mut parent = self.datacenters[at].datastore_folder.clone();
@@ -200,7 +212,9 @@ impl Inventory {
         }
         let object = Ref::new("Datastore", format!("datastore-{}", FIRST_DATASTORE + self.created));
         self.created += 1;
-        self.datacenters[at].datastores.push(Datastore { object: object.clone(), json, spec, parent });
+        let mounts = spec.mounts.or(None).unwrap_or_else(|| self.datacenters[at].usual_mounts(&spec));
+        let datastore = Datastore { object: object.clone(), json, spec, mounts, parent };
+        self.datacenters[at].datastores.push(datastore);
         object
     }
 
@@ -222,6 +236,9 @@ impl Inventory {
             datastore.json.insert(key.to_owned(), value.clone());
         }
         datastore.spec = datastore_spec(&datastore.json);
+        if let Some(mounts) = datastore.spec.mounts.or(None) {
+            datastore.mounts = mounts;
+        }
         let object = datastore.object.clone();
         self.refresh(at);
         object
@@ -256,6 +273,37 @@ impl Inventory {
             }
         }
         panic!("no host {name}");
+    }
+
+    /// Adds a host, which mounts nothing yet, to a cluster.
+    pub fn create_host(&mut self, cluster: &str, name: &str) -> Ref {
+        let wanted = |c: &Cluster| c.name == cluster && !c.standalone;
+        let at = self.datacenters.iter().position(|dc| dc.clusters.iter().any(wanted));
+        let at = at.unwrap_or_else(|| panic!("no cluster {cluster}"));
+        let host = self.host(HostSpec::default(), name.to_owned());
+        let object = host.object.clone();
+        let found = self.datacenters[at].clusters.iter_mut().find(|c| wanted(c));
+        if let Some(cluster) = found {
+            cluster.hosts.push(host);
+        }
+        self.refresh(at);
+        object
+    }
+
+    /// Removes a host with its mounts.
+    pub fn delete_host(&mut self, name: &str) {
+        let object = self.host_ref(name);
+        self.objects.remove(&object);
+        for at in 0..self.datacenters.len() {
+            let dc = &mut self.datacenters[at];
+            for cluster in &mut dc.clusters {
+                cluster.hosts.retain(|host| host.name != name);
+            }
+            for datastore in &mut dc.datastores {
+                datastore.mounts.retain(|mount| mount.host != name);
+            }
+            self.refresh(at);
+        }
     }
 
     /// The user may no longer read, or may read again, a property of an object.
@@ -399,14 +447,13 @@ impl Datacenter {
             }
             made.push(group);
         }
-        let mounts: Vec<Vec<MountSpec>> = self.datastores.iter().map(|d| self.mounts(d)).collect();
         // The datastores of every host, by the host's name.
         let mut mounted: BTreeMap<&str, Vec<Ref>> = BTreeMap::new();
-        for (datastore, mounts) in self.datastores.iter().zip(&mounts) {
-            for mount in mounts {
+        for datastore in &self.datastores {
+            for mount in &datastore.mounts {
                 mounted.entry(&mount.host).or_default().push(datastore.object.clone());
             }
-            made.push(self.datastore_object(datastore, mounts));
+            made.push(self.datastore_object(datastore));
         }
         for cluster in &self.clusters {
             self.cluster_objects(cluster, &mounted, &mut made);
@@ -431,16 +478,18 @@ impl Datacenter {
         )
     }
 
-    fn mounts(&self, datastore: &Datastore) -> Vec<MountSpec> {
-        if let Some(mounts) = datastore.spec.mounts.or(None) {
-            return mounts;
-        }
-        let names = datastore.spec.clusters.or(None);
-        let clusters = self
-            .clusters
-            .iter()
-            .filter(|cluster| names.as_ref().is_none_or(|names| names.contains(&cluster.name)));
-        let hosts = clusters.flat_map(|cluster| &cluster.hosts);
+    /// All hosts of the clusters named, or of all clusters.
+    fn usual_mounts(&self, spec: &DatastoreSpec) -> Vec<MountSpec> {
+        let names = spec.clusters.or(None);
+        let cluster = |name: &String| {
+            let found = self.clusters.iter().find(|cluster| cluster.name == *name && !cluster.standalone);
+            found.unwrap_or_else(|| panic!("no cluster {name} in {}", self.name))
+        };
+        let clusters: Vec<_> = match &names {
+            Some(names) => names.iter().map(cluster).collect(),
+            None => self.clusters.iter().filter(|cluster| !cluster.standalone).collect(),
+        };
+        let hosts = clusters.into_iter().flat_map(|cluster| &cluster.hosts);
         hosts.map(|host| MountSpec { host: host.name.clone(), ..MountSpec::default() }).collect()
     }
 
@@ -475,14 +524,18 @@ impl Datacenter {
         made.push(entity(&cluster.object, name, parent, properties));
     }
 
-    fn datastore_object(&self, datastore: &Datastore, mounts: &[MountSpec]) -> Object {
-        let Datastore { object, spec, parent, .. } = datastore;
+    fn datastore_object(&self, datastore: &Datastore) -> Object {
+        let Datastore { object, spec, mounts, parent, .. } = datastore;
         let kind = spec.kind.or("VMFS".to_owned());
         let word = kind.clone().unwrap_or_default();
         let url = spec.url.or(usual_url(&self.name, &spec.name, &word));
         let capacity = spec.capacity.or(1 << 40);
         let free = spec.free.or(capacity);
         let accessible = spec.accessible.or(true);
+        // A mount of which nobody says whether it is mounted is.
+        let several = mounts.iter().filter(|mount| mount.mounted.or(true) != Some(false)).count() > 1;
+        let class = info_type(&word);
+        let limit = (class != "LocalDatastoreInfo").then_some(LARGEST_DISK);
         let long = |value: Option<i64>| value.map(Value::Long);
         let summary = [
             ("datastore", Some(Value::Ref(object.clone()))),
@@ -492,7 +545,7 @@ impl Datacenter {
             ("freeSpace", long(free)),
             ("uncommitted", long(spec.uncommitted.or(None))),
             ("accessible", accessible.map(Value::Bool)),
-            ("multipleHostAccess", spec.multiple_host_access.or(mounts.len() > 1).map(Value::Bool)),
+            ("multipleHostAccess", spec.multiple_host_access.or(several).map(Value::Bool)),
             ("type", kind.as_deref().map(text)),
             ("maintenanceMode", spec.maintenance_mode.or("normal".to_owned()).as_deref().map(text)),
         ];
@@ -501,9 +554,9 @@ impl Datacenter {
             ("url", url.as_deref().map(text)),
             ("freeSpace", long(free)),
             ("maxFileSize", long(capacity)),
-            ("maxVirtualDiskCapacity", long(spec.max_virtual_disk_capacity.or(None))),
+            ("maxVirtualDiskCapacity", long(spec.max_virtual_disk_capacity.or(limit))),
             ("maxMemoryFileSize", long(capacity)),
-            ("timestamp", spec.timestamp.or("2026-01-02T03:04:05.678901Z".to_owned()).map(Value::Time)),
+            ("timestamp", spec.timestamp.or("1970-01-01T00:00:00Z".to_owned()).map(Value::Time)),
         ];
         let capability = [
             ("directoryHierarchySupported", Some(Value::Bool(true))),
@@ -512,13 +565,13 @@ impl Datacenter {
         ];
         let hosts = mounts.iter().map(|mount| self.mount_value(mount, url.as_deref(), accessible));
         let properties = [
-            ("info", Some(data(info_type(&word), info))),
+            ("info", Some(data(class, info))),
             ("summary", Some(data("DatastoreSummary", summary))),
             ("host", Some(Value::Array("DatastoreHostMount", hosts.collect()))),
             ("capability", Some(data("DatastoreCapability", capability))),
         ];
         let mut made = entity(object, entity_name(&spec.name), Some(parent), properties);
-        made.withheld = spec.withheld.iter().cloned().collect();
+        made.withheld = spec.withheld.or(None).unwrap_or_default().into_iter().collect();
         made
     }
 

@@ -129,28 +129,25 @@ impl Drop for FakeVcenter {
 impl FakeVcenter {
     /// Starts one in the present runtime, with a certificate of an authority of its own.
     pub async fn start(options: Options) -> Self {
-        Self::start_under(&Authority::new("Berth test CA"), options).await
+        Self::start_under(&Authority::new("Berth test CA").unwrap(), options).await
     }
 
     /// Starts one with a certificate of `authority`.
     pub async fn start_under(authority: &Authority, options: Options) -> Self {
-        Self::start_as(&authority.issue("vcenter"), authority.pem(), options).await
+        Self::start_as(&authority.issue("vcenter").unwrap(), authority.pem(), options).await
     }
 
     /// Starts one with this certificate, which need not be trustworthy, expired ones included.
     pub async fn start_as(identity: &Identity, ca_pem: &str, options: Options) -> Self {
         let alpn = ["http/1.1"];
-        let tls = if options.other_key {
-            identity.server_config_with_other_key(&alpn)
-        } else {
-            identity.server_config(&alpn)
-        };
+        let thief = options.other_key.then(|| identity.with_other_key().unwrap());
+        let tls = thief.as_ref().unwrap_or(identity).server_config(&alpn).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut fake = Self {
             url: format!("https://{address}"),
             ca_pem: ca_pem.to_owned(),
-            thumbprint: identity.thumbprint(),
+            thumbprint: identity.thumbprint.clone(),
             address,
             tls: TlsAcceptor::from(Arc::new(tls)),
             shared: Arc::new(Shared::new(options)),
@@ -204,6 +201,16 @@ impl FakeVcenter {
     /// Merges `maintenance` and `connectionState` into a host.
     pub fn set_host(&self, name: &str, set: &Json) {
         self.shared.change(|world| world.inventory.set_host(name, set));
+    }
+
+    /// Adds a host, which mounts nothing yet, to a cluster.
+    pub fn create_host(&self, cluster: &str, name: &str) -> Ref {
+        self.shared.change(|world| world.inventory.create_host(cluster, name))
+    }
+
+    /// Removes a host with its mounts.
+    pub fn delete_host(&self, name: &str) {
+        self.shared.change(|world| world.inventory.delete_host(name));
     }
 
     /// The reference of a datastore.

@@ -1,6 +1,6 @@
 //! An inventory as the scenario files write it: the same keys as the simulator's inventory file. No I/O.
 //!
-//! `{}` is one datacenter `DC0` with one cluster `C0` of two hosts and without datastores. A key that is
+//! `{}` is one datacenter `DC0` with one cluster `C0` of three hosts and without datastores. A key that is
 //! missing has a usual value; a key that is `null` is absent on the wire.
 
 use serde::{Deserialize, Deserializer};
@@ -118,7 +118,7 @@ pub(super) struct DatastoreSpec {
     /// The folder that it is in, likewise.
     pub folder: Option<String>,
     /// Paths of properties that the user may not read.
-    pub withheld: Vec<String>,
+    pub withheld: Given<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
