@@ -152,15 +152,14 @@ async fn ten_kills_at_random_change_nothing_about_that() {
             whole.place(&format!("p{n}"), "10Gi");
         }
         for _ in 0..10 {
-            // Some requests later, in the middle of whatever is being done.
-            let until = whole.kube.exchanges().len() + usize::try_from(random.below(40)).unwrap();
-            for _ in 0..2_000 {
-                if whole.kube.exchanges().len() >= until {
+            // Some commits later, in the middle of whatever is being done.
+            let until = whole.kube.revision() + random.below(40);
+            for _ in 0..500 {
+                if whole.kube.revision() >= until {
                     break;
                 }
                 sleep(Duration::from_millis(1)).await;
             }
-            eprintln!("kill at {} virtual {:?}", whole.kube.exchanges().len(), tokio::time::Instant::now());
             berth.kill().await;
             berth = Berth::start(&whole.kube);
         }
