@@ -6,6 +6,7 @@ mod messages;
 mod oracle;
 mod parsing;
 mod properties;
+mod selection;
 mod sizes;
 
 use super::samples::{GIB, compute, datastore};
