@@ -5,6 +5,7 @@ mod claims;
 mod messages;
 mod oracle;
 mod parsing;
+mod promises;
 mod properties;
 mod selection;
 mod sizes;
