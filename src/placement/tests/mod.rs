@@ -5,7 +5,9 @@ mod claims;
 mod messages;
 mod oracle;
 mod parsing;
+mod promises;
 mod properties;
+mod selection;
 mod sizes;
 
 use super::samples::{GIB, compute, datastore};
