@@ -318,9 +318,9 @@ async fn a_wrong_password_is_tried_once_per_wait_and_version() {
     berth.kill().await;
     let berth = Berth::start(&whole.kube);
     berth.ready(&whole.kube).await;
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     assert_eq!(logins(), 1, "the version that was refused is remembered");
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     assert_eq!(logins(), 2, "the wait is over");
     secret["data"]["password"] = right;
     whole.kube.apply(secret).unwrap();
