@@ -92,7 +92,7 @@ impl Scheduler {
         }
         row.shown = Shown::of(&status);
         row.bare = !foreign_status && status.conditions.is_empty() && status.datastore.is_none();
-        let placed = placed_fact(&status);
+        let placed = self.rebuilt(placed_fact(&status));
         self.replace_fact(&key, placed);
         self.settle_intent(&key, now);
         self.rows.enqueue(&key, now.monotonic);
