@@ -39,7 +39,9 @@ pub fn inventories() -> Vec<Arc<Inventory>> {
         uncommitted: Some(0),
     };
     [19, 5]
-        .map(|free| Arc::new(Inventory::new(VCENTER, vec![datastore("a", free * GIB), datastore("b", 15 * GIB)])))
+        .map(|free| {
+            Arc::new(Inventory::new(VCENTER, vec![datastore("a", free * GIB), datastore("b", 15 * GIB)]))
+        })
         .to_vec()
 }
 

@@ -8,8 +8,8 @@ use berth::scheduler::{Intent, Journal};
 use serde_json::Value;
 
 use super::api::{Decision, Put, Stored, number};
-use super::protocol::Object;
 use super::shared::{Shared, hash_of};
+use super::state::Object;
 
 /// What must never happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,14 +28,21 @@ pub enum Broken {
     TermWentBack,
 }
 
-impl Broken {
-    /// It concerns whoever uses Berth; the others are the rules that prevent it.
-    pub fn is_harm(self) -> bool {
-        matches!(self, Self::Oversold | Self::DecidedTwice | Self::WentBack)
-    }
-}
+/// What concerns whoever uses Berth.
+pub const HARM: &[Broken] = &[Broken::Oversold, Broken::DecidedTwice, Broken::WentBack];
+/// That, and the rules that prevent it.
+pub const RULES: &[Broken] = &[
+    Broken::Oversold,
+    Broken::DecidedTwice,
+    Broken::WentBack,
+    Broken::Overpromised,
+    Broken::NotJournalled,
+    Broken::TermWentBack,
+];
 
 pub struct Judge {
+    /// What is looked for.
+    rules: &'static [Broken],
     /// Room of each datastore, by the version of the inventory; the empty version has the most of all.
     room: HashMap<String, BTreeMap<String, u64>>,
     /// The status writes of intents, by the hash of their text.
@@ -43,7 +50,7 @@ pub struct Judge {
 }
 
 impl Judge {
-    pub fn new(inventories: &[Arc<Inventory>]) -> Self {
+    pub fn new(inventories: &[Arc<Inventory>], rules: &'static [Broken]) -> Self {
         let mut room: HashMap<String, BTreeMap<String, u64>> = HashMap::new();
         for inventory in inventories {
             for datastore in inventory.datastores() {
@@ -54,7 +61,7 @@ impl Judge {
                 *most = free.max(*most);
             }
         }
-        Self { room, intents: Mutex::default() }
+        Self { rules, room, intents: Mutex::default() }
     }
 
     /// The status write that an intent stands for. Where it may land is said by the intent.
@@ -68,51 +75,62 @@ impl Judge {
         intents.entry(hash).or_insert_with(read).clone()
     }
 
-    /// Before a status is stored.
-    pub fn stored(&self, object: &Object, put: &Put, objects: &[Object]) -> Option<Broken> {
+    fn first(&self, broken: &[(Broken, bool)]) -> Option<Broken> {
+        broken.iter().find(|(rule, is_broken)| *is_broken && self.rules.contains(rule)).map(|(rule, _)| *rule)
+    }
+
+    /// What storing this status breaks; the objects are those before it.
+    pub fn stored(&self, put: &Put, objects: &[Object]) -> Option<Broken> {
+        let object = &objects[put.n];
         let before = object.newest();
-        let Some(decision) = &put.decision else { return before.decision.as_ref().map(|_| Broken::WentBack) };
-        if before.decision.as_ref().is_some_and(|before| before == decision) {
+        let Some(decision) = &put.decision else {
+            return self.first(&[(Broken::WentBack, before.decision.is_some())]);
+        };
+        let Decision { revision, moref, bytes, .. } = decision;
+        if before
+            .decision
+            .as_ref()
+            .is_some_and(|before| before.revision == *revision && before.moref == *moref)
+        {
             return None;
-        }
-        let other = |(revision, moref): &(i64, String)| *revision == decision.revision && *moref != decision.moref;
-        if before.decided.iter().any(other) {
-            return Some(Broken::DecidedTwice);
-        }
-        if before.decision.as_ref().is_some_and(|before| before.revision > decision.revision) {
-            return Some(Broken::WentBack);
         }
         let others = objects.iter().enumerate().filter(|(n, _)| *n != put.n).map(|(_, other)| other.newest());
         let claims = others.filter(|other| other.exists).filter_map(|other| other.decision.as_ref());
-        let kept: u64 = claims.filter(|other| other.moref == decision.moref).map(|other| other.bytes).sum();
-        if kept + decision.bytes > self.room[""][&decision.moref] {
-            return Some(Broken::Oversold);
-        }
-        (!object.journalled.contains(&put.body)).then_some(Broken::NotJournalled)
+        let kept: u64 = claims.filter(|claim| claim.moref == *moref).map(|claim| claim.bytes).sum();
+        self.first(&[
+            (Broken::Oversold, kept + bytes > self.room[""][moref]),
+            (Broken::DecidedTwice, before.decided.iter().any(|(r, other)| r == revision && other != moref)),
+            (Broken::WentBack, before.decision.as_ref().is_some_and(|before| before.revision > *revision)),
+            (Broken::NotJournalled, !object.journalled.contains(&put.body)),
+        ])
     }
 
-    /// Before the journal is stored.
-    pub fn journalled(&self, before: Option<&Stored>, journal: &Journal, objects: &[Object]) -> Option<Broken> {
-        if before.is_some_and(|before| before.journal.term > journal.term) {
-            return Some(Broken::TermWentBack);
-        }
-        let new = journal.intents.iter().filter(|intent| {
-            before.is_none_or(|before| before.journal.intents.iter().all(|known| known != *intent))
-        });
+    /// What storing this journal breaks.
+    pub fn journalled(
+        &self,
+        before: Option<&Stored>,
+        journal: &Journal,
+        objects: &[Object],
+    ) -> Option<Broken> {
+        let is_new = |intent: &&Intent| before.is_none_or(|before| !before.journal.intents.contains(intent));
+        let new: Vec<_> = journal.intents.iter().filter(is_new).map(|intent| self.read(intent)).collect();
         let open = self.open(journal, objects);
+        // Of one placement, what its status says and what it will say exclude each other.
+        let claim = |n: usize, moref: &str| {
+            let stored = objects[n].newest();
+            let stored = stored.decision.as_ref().filter(|_| stored.exists);
+            let promised = open.iter().filter(|put| put.n == n).filter_map(|put| put.decision.as_ref());
+            let claims = stored.into_iter().chain(promised).filter(|claim| claim.moref == moref);
+            claims.map(|claim| claim.bytes).max().unwrap_or_default()
+        };
         let exceeds = |decision: &Decision| {
-            let promised: u64 = (objects.iter().enumerate())
-                .map(|(n, object)| {
-                    let newest = object.newest();
-                    let shown = newest.decision.as_ref().filter(|_| newest.exists);
-                    let claims = shown.into_iter().chain(open.iter().filter(|put| put.n == n).filter_map(|put| put.decision.as_ref()));
-                    claims.filter(|claim| claim.moref == decision.moref).map(|claim| claim.bytes).max().unwrap_or_default()
-                })
-                .sum();
+            let promised: u64 = (0..objects.len()).map(|n| claim(n, &decision.moref)).sum();
             promised > self.room[&decision.inventory][&decision.moref]
         };
-        let new: Vec<_> = new.map(|intent| self.read(intent)).collect();
-        new.iter().filter_map(|put| put.decision.as_ref()).any(exceeds).then_some(Broken::Overpromised)
+        self.first(&[
+            (Broken::TermWentBack, before.is_some_and(|before| before.journal.term > journal.term)),
+            (Broken::Overpromised, new.iter().filter_map(|put| put.decision.as_ref()).any(exceeds)),
+        ])
     }
 
     /// The intents whose writes may still land.
@@ -124,16 +142,18 @@ impl Judge {
     /// No promise is open, and every placement has a datastore or is told why not.
     pub fn is_settled(&self, journal: Option<&Stored>, objects: &[Object]) -> bool {
         let open = journal.is_some_and(|stored| !self.open(&stored.journal, objects).is_empty());
-        let told = objects.iter().map(|object| object.newest()).filter(|version| version.exists).all(|version| {
-            let status: Value = serde_json::from_str(&version.status).unwrap();
-            match status["conditions"][0]["reason"].as_str() {
-                Some("Placed") => {
-                    version.decision.as_ref().is_some_and(|decision| decision.revision == version.revision)
+        let told =
+            objects.iter().map(|object| object.newest()).filter(|version| version.exists).all(|version| {
+                let status: Value = serde_json::from_str(&version.status).unwrap();
+                match status["conditions"][0]["reason"].as_str() {
+                    Some("Placed") => version
+                        .decision
+                        .as_ref()
+                        .is_some_and(|decision| decision.revision == version.revision),
+                    Some("NoEligibleDatastore") => true,
+                    _ => false,
                 }
-                Some("NoEligibleDatastore") => true,
-                _ => false,
-            }
-        });
+            });
         !open && told
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use berth::api::VCenterStatus;
 use berth::placement::Inventory;
 use berth::scheduler::{
     Action, Attempt, ConnectionNews, Device, Input, Journal, Kind, Meta, Now, ReadOutcome, Scheduler,
@@ -15,6 +16,9 @@ use serde_json::json;
 
 use super::api::{JournalWrite, Put, Stored, Version, key, number};
 use super::shared::Shared;
+
+/// The time of day is one and the same, so that what is written does not depend on when.
+pub const WALL: Timestamp = Timestamp::constant(1_700_000_000, 0);
 
 /// Something that the scheduler wants of the API server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +77,8 @@ pub struct Process {
     pub scheduler: Scheduler,
     pub requests: Vec<Request>,
     pub leads: bool,
+    /// Of the journal that it wrote last, or wanted to.
+    pub term: u64,
     pub now: Duration,
     pub wake_at: Option<Duration>,
     attempt: Option<Attempt>,
@@ -87,6 +93,7 @@ impl Process {
             scheduler: Scheduler::new(settings).without(device),
             requests: Vec::new(),
             leads: false,
+            term: 0,
             now: Duration::from_secs(100),
             wake_at: None,
             attempt: None,
@@ -184,12 +191,10 @@ impl Process {
     }
 
     fn input(&mut self, input: Input) {
-        // The time of day is one and the same, so that what is written does not depend on when.
-        let wall = Timestamp::from_second(1_700_000_000).unwrap();
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let mut actions = Vec::new();
-            self.scheduler.step(Now { wall, monotonic: self.now }, input, &mut actions);
+            self.scheduler.step(Now { wall: WALL, monotonic: self.now }, input, &mut actions);
             for action in actions {
                 self.perform(action, &mut inputs);
             }
@@ -205,6 +210,7 @@ impl Process {
         match action {
             Action::ReadJournal => self.requests.push(Request::ReadJournal),
             Action::WriteJournal { resource_version, journal } => {
+                self.term = journal.term;
                 let write = JournalWrite { replaces: resource_version, journal };
                 self.requests.push(Request::WriteJournal(Shared::new(write)));
             }
@@ -272,7 +278,7 @@ fn surroundings() -> Vec<Input> {
         meta: meta("vcenter"),
         created: Timestamp::UNIX_EPOCH,
         spec: serde_json::from_value(spec).map_err(|error| error.to_string()),
-        status: Default::default(),
+        status: VCenterStatus::default(),
     };
     let secret = SeenSecret { name: "vc".into(), resource_version: "1".into(), missing_keys: vec![] };
     vec![

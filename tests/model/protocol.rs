@@ -1,6 +1,6 @@
 //! The model: its states, and every step from each of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,107 +9,21 @@ use berth::placement::Inventory;
 use berth::scheduler::{Device, WriteFailure};
 use stateright::{Model, Property};
 
-use super::api::{JournalWrite, Put, Stored, Version, inventories, key};
+use super::api::{JournalWrite, Put, Stored, Version, inventories};
 use super::judge::{Broken, Judge};
 use super::process::{News, Process, Request};
 use super::shared::{Shared, hash_of};
-
-/// How often each thing may go wrong, or happen at all: what makes the model finite.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Budget {
-    /// A process is killed; a new one starts. What it had sent may still land.
-    pub crashes: u8,
-    /// An answer is lost; what was asked may still land.
-    pub lost: u8,
-    /// A status write is delivered twice.
-    pub duplicates: u8,
-    /// A user asks for a new decision.
-    pub revisions: u8,
-    /// A user edits something else.
-    pub edits: u8,
-    /// A placement is deleted.
-    pub deletions: u8,
-    /// A deleted placement is created again.
-    pub creations: u8,
-    /// A datastore shrinks.
-    pub shrinks: u8,
-    /// A process is told that it lost the Lease.
-    pub lease_losses: u8,
-    /// Somebody waits until it is time to try again.
-    pub waits: u8,
-    /// The journal is read at the beginning of a term: so many terms in all, conflicts included.
-    pub terms: u8,
-}
+use super::state::{Budget, Node, Object, State, Step, changed, edit, is_quiet, set_adrift, store, tidy};
 
 /// Which model.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub placements: usize,
     pub budget: Budget,
-    /// A safety device that is switched off: only harm is looked for then, not the rules that prevent it.
+    /// A safety device that is switched off.
     pub without: Option<Device>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Object {
-    /// The newest last; the first is the oldest that a process has seen last.
-    pub versions: Vec<Shared<Version>>,
-    /// Bodies of status writes for the newest version that were in the journal.
-    pub journalled: Vec<u64>,
-}
-
-impl Object {
-    pub fn newest(&self) -> &Shared<Version> {
-        self.versions.last().unwrap()
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Node {
-    pub process: Shared<Process>,
-    /// Which inventory the vCenter told it last.
-    pub inventory: usize,
-    /// How many versions of each placement its watch still has to show it.
-    pub behind: Vec<usize>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct State {
-    pub objects: Vec<Object>,
-    pub journal: Option<Shared<Stored>>,
-    /// The two have no names: they are kept in an order of their own.
-    pub nodes: [Node; 2],
-    /// Status writes whose sender does not wait for them any more, and that may still land.
-    pub adrift: Vec<Shared<Put>>,
-    pub journal_adrift: Vec<Shared<JournalWrite>>,
-    /// Which inventory is true.
-    pub inventory: usize,
-    pub left: Budget,
-    pub broken: Option<Broken>,
-}
-
-/// One step. Numbers are indices into what the state lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    LeaseHeld(usize),
-    LeaseLost(usize),
-    /// The API server does what a process asks, and the answer arrives; that of a status write has a step of
-    /// its own.
-    Perform(usize, usize),
-    /// The process learns no more of this request, which stays adrift.
-    Lose(usize, usize),
-    Duplicate(usize, usize),
-    Watch(usize, usize),
-    Inventory(usize),
-    Wait(usize),
-    Crash(usize),
-    Land(usize),
-    LandJournal(usize),
-    Revise(usize),
-    Edit(usize),
-    Delete(usize),
-    Create(usize),
-    Shrink,
+    /// What is looked for.
+    pub rules: &'static [Broken],
 }
 
 /// What has to have happened somewhere, for the absence of a violation to mean something.
@@ -134,9 +48,13 @@ pub const FACTS: [Fact; 7] = [
     Fact::Settled,
 ];
 
+/// The properties that a violation is of.
+pub const HELD: &str = "no promise is broken";
+pub const RESOLVED: &str = "every promise is kept or void in the end";
+
 pub struct Protocol {
     config: Config,
-    pub judge: Judge,
+    judge: Judge,
     inventories: Vec<Arc<Inventory>>,
     /// What became of a process that was told something: the same wherever else it is told.
     processes: Mutex<HashMap<u64, Shared<Process>>>,
@@ -147,7 +65,7 @@ impl Protocol {
     pub fn new(config: Config) -> Self {
         let inventories = inventories();
         Self {
-            judge: Judge::new(&inventories),
+            judge: Judge::new(&inventories, config.rules),
             config,
             inventories,
             processes: Mutex::default(),
@@ -186,8 +104,9 @@ impl Protocol {
 
     fn tell(&self, state: &mut State, i: usize, request: Option<usize>, news: &News) {
         let process = state.nodes[i].process.clone();
-        state.nodes[i].process =
-            self.remembered(hash_of(&(&process, request, news)), || process.told(request, news, &self.inventories));
+        state.nodes[i].process = self.remembered(hash_of(&(&process, request, news)), || {
+            process.told(request, news, &self.inventories)
+        });
     }
 
     /// The API server does what process `i` asks.
@@ -206,9 +125,11 @@ impl Protocol {
             Request::Get(n) => News::Got(state.objects[*n].newest().clone()),
             Request::Put(_, put) => {
                 let elsewhere = state.adrift.contains(put)
-                    || state.nodes[1 - i].process.requests.iter().any(
-                        |request| matches!(request, Request::Put(_, other) if other == put),
-                    );
+                    || state.nodes[1 - i]
+                        .process
+                        .requests
+                        .iter()
+                        .any(|request| matches!(request, Request::Put(_, other) if other == put));
                 let outcome = self.put(state, put);
                 if outcome.is_ok() && elsewhere {
                     self.happened(Fact::FoundCompleted);
@@ -225,13 +146,11 @@ impl Protocol {
     }
 
     fn put(&self, state: &mut State, put: &Put) -> Result<u64, WriteFailure> {
-        let object = &state.objects[put.n];
-        let before = object.newest().clone();
-        let applied = put.applied(&before).inspect_err(|_| self.happened(Fact::StatusConflict))?;
-        let broken = self.judge.stored(object, put, &state.objects);
+        let before = state.objects[put.n].newest();
+        let applied = put.applied(before).inspect_err(|_| self.happened(Fact::StatusConflict))?;
+        state.broken = state.broken.or(self.judge.stored(put, &state.objects));
         let version = applied.number;
-        self.store(state, put.n, applied);
-        state.broken = state.broken.or(broken);
+        store(state, put.n, applied);
         Ok(version)
     }
 
@@ -256,31 +175,6 @@ impl Protocol {
         Some(version)
     }
 
-    fn store(&self, state: &mut State, n: usize, version: Version) {
-        state.objects[n].versions.push(Shared::new(version));
-        state.objects[n].journalled.clear();
-        for node in &mut state.nodes {
-            node.behind[n] += 1;
-        }
-    }
-
-    fn edit(&self, state: &mut State, n: usize, change: impl FnOnce(&mut Version)) {
-        let mut version = (**state.objects[n].newest()).clone();
-        version.number += 1;
-        change(&mut version);
-        self.store(state, n, version);
-    }
-
-    /// Request `r` of process `i` is adrift from now on, whatever becomes of the process.
-    fn set_adrift(&self, state: &mut State, i: usize, r: usize) {
-        match &state.nodes[i].process.requests[r].clone() {
-            Request::Put(_, put) => state.adrift.push(put.clone()),
-            change @ Request::Change(..) => state.adrift.extend(changed(state, change).map(Shared::new)),
-            Request::WriteJournal(write) => state.journal_adrift.push(write.clone()),
-            Request::ReadJournal | Request::List | Request::Get(_) | Request::Answer(..) => {}
-        }
-    }
-
     fn step(&self, state: &mut State, step: &Step) {
         match *step {
             Step::LeaseHeld(i) => self.tell(state, i, None, &News::LeaseHeld),
@@ -296,7 +190,7 @@ impl Protocol {
             }
             Step::Lose(i, r) => {
                 state.left.lost -= 1;
-                self.set_adrift(state, i, r);
+                set_adrift(state, i, r);
                 let news = match state.nodes[i].process.requests[r] {
                     Request::WriteJournal(_) => News::JournalAmbiguous,
                     _ => News::Refused(WriteFailure::Ambiguous),
@@ -305,7 +199,7 @@ impl Protocol {
             }
             Step::Duplicate(i, r) => {
                 state.left.duplicates -= 1;
-                self.set_adrift(state, i, r);
+                set_adrift(state, i, r);
             }
             Step::Watch(i, n) => {
                 let versions = &state.objects[n].versions;
@@ -328,7 +222,7 @@ impl Protocol {
             Step::Crash(i) => {
                 state.left.crashes -= 1;
                 for r in 0..state.nodes[i].process.requests.len() {
-                    self.set_adrift(state, i, r);
+                    set_adrift(state, i, r);
                 }
                 state.nodes[i] = self.start(&state.objects, state.inventory);
             }
@@ -346,22 +240,22 @@ impl Protocol {
             }
             Step::Revise(n) => {
                 state.left.revisions -= 1;
-                self.edit(state, n, |version| {
+                edit(state, n, |version| {
                     version.generation += 1;
                     version.revision += 1;
                 });
             }
             Step::Edit(n) => {
                 state.left.edits -= 1;
-                self.edit(state, n, |version| version.generation += 1);
+                edit(state, n, |version| version.generation += 1);
             }
             Step::Delete(n) => {
                 state.left.deletions -= 1;
-                self.edit(state, n, |version| version.exists = false);
+                edit(state, n, |version| version.exists = false);
             }
             Step::Create(n) => {
                 state.left.creations -= 1;
-                self.edit(state, n, |version| *version = Version::first(version.uid + 1, version.number));
+                edit(state, n, |version| *version = Version::first(version.uid + 1, version.number));
             }
             Step::Shrink => {
                 state.left.shrinks -= 1;
@@ -370,19 +264,14 @@ impl Protocol {
         }
     }
 
-    /// Nothing is under way, everybody knows everything, and somebody decides.
-    fn is_quiet(state: &State) -> bool {
-        state.nodes.iter().all(|node| {
-            node.process.requests.is_empty()
-                && node.behind.iter().all(|behind| *behind == 0)
-                && node.inventory == state.inventory
-        })
-    }
-
     /// From a quiet state on, nothing goes wrong any more, and only process `i` goes on: what is to be done is
-    /// done in the end.
+    /// done in the end. Where another has led since, the Lease has told it so: it begins a new term.
     fn settles(&self, state: &State, i: usize) -> bool {
         let mut state = State { adrift: Vec::new(), journal_adrift: Vec::new(), ..state.clone() };
+        if state.journal.as_ref().is_some_and(|stored| stored.journal.term > state.nodes[i].process.term) {
+            self.tell(&mut state, i, None, &News::LeaseLost);
+            self.tell(&mut state, i, None, &News::LeaseHeld);
+        }
         let end = state.nodes[i].process.now + Duration::from_mins(2);
         // Far more than it takes; whoever needs more does not come to rest.
         for _ in 0..1000 {
@@ -402,38 +291,8 @@ impl Protocol {
     }
 
     fn is_resolved_in_the_end(&self, state: &State) -> bool {
-        !Self::is_quiet(state)
-            || (0..2)
-                .filter(|i| state.nodes[*i].process.leads && state.nodes[*i].process.scheduler.is_deciding())
-                .all(|i| self.settles(state, i))
+        !is_quiet(state) || (0..2).filter(|i| state.nodes[*i].process.leads).all(|i| self.settles(state, i))
     }
-
-    /// One state for all that differ only in what cannot matter any more.
-    fn tidy(state: &mut State) {
-        let objects = &mut state.objects;
-        state.adrift.retain(|put| !put.is_void(objects[put.n].newest()));
-        state.adrift.sort_unstable_by_key(|put| put.hash);
-        state.adrift.dedup();
-        state.journal_adrift.retain(|write| !write.is_void(state.journal.as_deref()));
-        state.journal_adrift.sort_unstable_by_key(|write| write.hash);
-        for (n, object) in objects.iter_mut().enumerate() {
-            let most = state.nodes.iter().map(|node| node.behind[n]).max().unwrap_or_default();
-            object.versions.drain(..object.versions.len() - 1 - most);
-        }
-        state.nodes.sort_by_key(hash_of);
-    }
-}
-
-/// The write that a change comes to if its read is done now; `None` where the object is gone.
-fn changed(state: &State, request: &Request) -> Option<Put> {
-    let Request::Change(_, n, uid, change) = request else { return None };
-    let version = state.objects[*n].newest();
-    if !version.exists || version.uid(*n) != *uid {
-        return None;
-    }
-    let wall = jiff::Timestamp::from_second(1_700_000_000).unwrap();
-    let status = berth::status::apply(&serde_json::from_str(&version.status).unwrap(), change, wall);
-    Some(Put::onto(*n, version, &status))
 }
 
 impl Model for Protocol {
@@ -520,26 +379,20 @@ impl Model for Protocol {
     fn next_state(&self, last: &State, step: Step) -> Option<State> {
         let mut state = last.clone();
         self.step(&mut state, &step);
-        Self::tidy(&mut state);
-        let before = last.broken;
-        if self.config.without.is_some() && state.broken.is_some_and(|broken| !broken.is_harm()) {
-            state.broken = before;
-        }
+        tidy(&mut state);
         Some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("no promise is broken", |_, state: &State| state.broken.is_none()),
-            Property::always("every promise is kept or void in the end", |model: &Self, state: &State| {
-                model.is_resolved_in_the_end(state)
-            }),
+            Property::always(HELD, |_, state: &State| state.broken.is_none()),
+            Property::always(RESOLVED, |model: &Self, state: &State| model.is_resolved_in_the_end(state)),
             Property::sometimes("a placement is placed", |_, state: &State| {
                 state.objects.iter().any(|object| object.newest().decision.is_some())
             }),
             Property::sometimes("both datastores are full", |_, state: &State| {
                 let decisions = state.objects.iter().filter_map(|object| object.newest().decision.as_ref());
-                let morefs: std::collections::BTreeSet<_> = decisions.map(|decision| &decision.moref).collect();
+                let morefs: BTreeSet<_> = decisions.map(|decision| &decision.moref).collect();
                 morefs.len() == 2
             }),
             Property::sometimes("both processes decide", |_, state: &State| {
@@ -547,29 +400,4 @@ impl Model for Protocol {
             }),
         ]
     }
-}
-
-/// A step in words, with what it is about.
-pub fn told(state: &State, step: &Step) -> String {
-    let request = |i: usize, r: usize| match &state.nodes[i].process.requests[r] {
-        Request::WriteJournal(write) => {
-            let intents: Vec<_> = write.journal.intents.iter().map(|i| format!("{}@{}->{}", i.name, i.resource_version, i.backing)).collect();
-            format!("WriteJournal(replaces {:?}, term {}, {})", write.replaces, write.journal.term, intents.join(" "))
-        }
-        Request::Put(_, put) => told_put(put),
-        other => format!("{other:?}"),
-    };
-    match *step {
-        Step::Perform(i, r) => format!("process {i}: {} performed", request(i, r)),
-        Step::Lose(i, r) => format!("process {i}: {} unanswered", request(i, r)),
-        Step::Duplicate(i, r) => format!("process {i}: {} duplicated", request(i, r)),
-        Step::Land(k) => format!("lands late: {}", told_put(&state.adrift[k])),
-        Step::Watch(i, n) => format!("process {i}: sees {}", key(n).name),
-        _ => format!("{step:?}"),
-    }
-}
-
-fn told_put(put: &Put) -> String {
-    let decision = put.decision.as_ref().map(|decision| format!("{}#{}", decision.moref, decision.revision));
-    format!("Put(p{} at {:?}: {})", put.n, put.version, decision.unwrap_or_else(|| "no datastore".into()))
 }
