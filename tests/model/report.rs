@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use stateright::{Checker, HasDiscoveries, Model};
 
-use super::protocol::{Config, FACTS, Fact, HELD, Protocol, RESOLVED};
+use super::protocol::{Config, FACTS, Fact, Protocol};
 use super::words;
 
 /// What the exploration of one model came to.
@@ -21,11 +21,11 @@ pub struct Outcome {
     pub numbers: Value,
 }
 
-/// Explores all of it, or as far as the first violation. On one thread, breadth first: the same numbers and the
+/// Explores all of it, or as far as the first violation of one of these properties. On one thread, breadth first: the same numbers and the
 /// same shortest path in every run.
-pub fn explore(name: &str, config: Config) -> Outcome {
+pub fn explore(name: &str, config: Config, violations: &[&'static str]) -> Outcome {
     let began = Instant::now();
-    let violations = BTreeSet::from([HELD, RESOLVED]);
+    let violations: BTreeSet<_> = violations.iter().copied().collect();
     let checker = Protocol::new(config)
         .checker()
         .threads(1)

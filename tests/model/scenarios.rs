@@ -2,7 +2,7 @@
 //! with those that it can make worse.
 
 use super::judge::RULES;
-use super::protocol::{Config, Fact};
+use super::protocol::{Config, Fact, HELD, RESOLVED};
 use super::report::{Outcome, explore};
 use super::state::Budget;
 
@@ -25,6 +25,7 @@ pub const CRASH: Budget = Budget { crashes: 1, ..CALM };
 pub const REVISION: Budget = Budget { revisions: 1, ..CALM };
 pub const RECREATION: Budget = Budget { deletions: 1, creations: 1, ..CALM };
 pub const SHRINKING: Budget = Budget { shrinks: 1, lease_losses: 1, ..CALM };
+pub const SHRINKING_AND_EDIT: Budget = Budget { shrinks: 1, edits: 1, ..CALM };
 pub const LEASE: Budget = Budget { lease_losses: 1, lost: 1, ..CALM };
 
 /// Those of a long run: name, placements, budget.
@@ -42,7 +43,8 @@ pub const LONG: &[(&str, usize, Budget)] = &[
 
 /// Explores all of one model: nothing is violated, and what was to be shown did happen.
 pub fn holds(name: &str, placements: usize, budget: Budget) -> Outcome {
-    let outcome = explore(name, Config { placements, budget, without: None, rules: RULES });
+    let config = Config { placements, budget, without: None, rules: RULES };
+    let outcome = explore(name, config, &[HELD, RESOLVED]);
     if let Some((property, path)) = &outcome.violation {
         panic!("{name}: not so: {property}\n{}", path.join("\n"));
     }
