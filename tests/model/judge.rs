@@ -142,18 +142,16 @@ impl Judge {
     /// No promise is open, and every placement has a datastore or is told why not.
     pub fn is_settled(&self, journal: Option<&Stored>, objects: &[Object]) -> bool {
         let open = journal.is_some_and(|stored| !self.open(&stored.journal, objects).is_empty());
-        let told =
-            objects.iter().map(|object| object.newest()).filter(|version| version.exists).all(|version| {
-                let status: Value = serde_json::from_str(&version.status).unwrap();
-                match status["conditions"][0]["reason"].as_str() {
-                    Some("Placed") => version
-                        .decision
-                        .as_ref()
-                        .is_some_and(|decision| decision.revision == version.revision),
-                    Some("NoEligibleDatastore") => true,
-                    _ => false,
+        let told = objects.iter().map(Object::newest).filter(|version| version.exists).all(|version| {
+            let status: Value = serde_json::from_str(&version.status).unwrap();
+            match status["conditions"][0]["reason"].as_str() {
+                Some("Placed") => {
+                    version.decision.as_ref().is_some_and(|decision| decision.revision == version.revision)
                 }
-            });
+                Some("NoEligibleDatastore") => true,
+                _ => false,
+            }
+        });
         !open && told
     }
 }

@@ -154,7 +154,7 @@ impl Process {
                 Input::PlacementGone { key: key(*n), uid: version.uid(*n) }
             }),
             News::Done(version) => {
-                let (Some(Request::Put(id, _)) | Some(Request::Change(id, ..))) = request else {
+                let Some(Request::Put(id, _) | Request::Change(id, ..)) = request else {
                     panic!("not a write: {request:?}")
                 };
                 next.requests.push(Request::Answer(id, *version));
@@ -164,7 +164,7 @@ impl Process {
                 next.input(Input::WriteDone { id, resource_version: version.to_string() });
             }
             News::Refused(failure) => {
-                let (Some(Request::Put(id, _)) | Some(Request::Change(id, ..))) = request else {
+                let Some(Request::Put(id, _) | Request::Change(id, ..)) = request else {
                     panic!("not a write: {request:?}")
                 };
                 next.input(Input::WriteFailed { id, failure: *failure, message: "no".into() });

@@ -89,9 +89,9 @@ impl Protocol {
         if let Some(known) = self.processes.lock().unwrap().get(&key) {
             return known.clone();
         }
-        let made = Shared::new(make());
-        self.processes.lock().unwrap().insert(key, made.clone());
-        made
+        let process = Shared::new(make());
+        self.processes.lock().unwrap().insert(key, process.clone());
+        process
     }
 
     fn start(&self, objects: &[Object], inventory: usize) -> Node {
@@ -325,16 +325,12 @@ impl Model for Protocol {
                 break;
             }
             let process = &node.process;
-            if !process.leads {
-                steps.push(Step::LeaseHeld(i));
-            } else {
-                if left.lease_losses > 0 {
-                    steps.push(Step::LeaseLost(i));
-                }
-                if left.crashes > 0 {
-                    steps.push(Step::Crash(i));
-                }
-            }
+            let possible = [
+                (!process.leads, Step::LeaseHeld(i)),
+                (process.leads && left.lease_losses > 0, Step::LeaseLost(i)),
+                (process.leads && left.crashes > 0, Step::Crash(i)),
+            ];
+            steps.extend(possible.into_iter().filter(|(possible, _)| *possible).map(|(_, step)| step));
             for (r, request) in process.requests.iter().enumerate() {
                 if *request != Request::ReadJournal || left.terms > 0 {
                     steps.push(Step::Perform(i, r));
