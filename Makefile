@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check test demo devstack expected-tests rust go skipped
+.PHONY: help check model test test-long demo devstack expected-tests rust go skipped
 
 export CARGO_TERM_PROGRESS_WHEN ?= never
 STRICT := $(filter-out 0,$(BERTH_STRICT))
@@ -36,10 +36,19 @@ check: rust ## format, lints and the tests that need no server
 	$(call stage,hermetic tests,cargo test --features devstack --lib --bins --test hermetic)
 	$(call stage,doc tests,cargo test --features devstack --doc)
 
+# Only Berth itself is optimised for it: the dependencies are those of the other tests.
+MODEL := cargo test --config profile.dev.package.berth.opt-level=2 --features model-mutants --test model
+
+model: rust ## explore the scheduler's promises in a model, with and without each safety device
+	$(call stage,model,$(MODEL) -- --test-threads=2)
+
+test-long: rust ## what takes longer than make test; leaves target/long/NAME.json
+	$(call stage,larger models,$(MODEL) -- --ignored --nocapture)
+
 devstack: rust go ## build etcd, kube-apiserver, kubectl and the vCenter simulator
 	$(call stage,development stack,tests/devstack/build.sh > /dev/null)
 
-test: check ## every test; real servers included
+test: check model ## every test; real servers included
 ifneq ($(GO),)
 	@$(MAKE) --no-print-directory devstack
 	$(call stage,simulator tests,(cd tests/devstack/go/vcsim && go vet . && go test -count=1 .))

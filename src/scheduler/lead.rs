@@ -9,6 +9,7 @@ use super::input::{Key, Kind, Now};
 use super::journal::{Intent, Journal};
 use super::outbox::Job;
 use super::rows::{Doing, Row};
+use super::safety::Device;
 use super::term::{OpenIntent, Phase, Stage};
 
 impl Scheduler {
@@ -58,11 +59,12 @@ impl Scheduler {
         let Journal { term, intents } = journal;
         self.forget_open();
         for intent in intents {
-            let open = OpenIntent::new(intent, Stage::Ready);
+            let open = self.counted(Device::FoundCount, OpenIntent::new(intent, Stage::Ready));
             self.keep(open.intent.key(), open);
         }
         self.term.number = self.term.number.max(term).saturating_add(1);
         self.term.phase = Phase::Claiming;
+        let resource_version = self.journal_precondition(resource_version);
         actions.push(Action::WriteJournal { resource_version, journal: self.term.journal() });
         // Rows of an earlier term wait for what the new list shows.
         self.release_rows(now);
@@ -84,16 +86,21 @@ impl Scheduler {
             }
             Phase::Running => {
                 self.term.writing = false;
-                let ready = self.term.open().filter(|(_, open)| open.stage == Stage::Journalling);
-                let keys: Vec<Key> = ready.map(|(key, _)| key.clone()).collect();
-                for key in keys {
-                    if let Some(open) = self.term.get_mut(&key) {
-                        open.stage = Stage::Ready;
-                    }
-                    self.outbox.push(Job::Intent(key));
-                }
+                self.promises_journalled();
             }
             Phase::Idle | Phase::Waiting { .. } | Phase::Reading | Phase::Listing { .. } => {}
+        }
+    }
+
+    /// The promises of the batch may be written to their objects.
+    pub(super) fn promises_journalled(&mut self) {
+        let ready = self.term.open().filter(|(_, open)| open.stage == Stage::Journalling);
+        let keys: Vec<Key> = ready.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            if let Some(open) = self.term.get_mut(&key) {
+                open.stage = Stage::Ready;
+            }
+            self.outbox.push(Job::Intent(key));
         }
     }
 
@@ -114,7 +121,9 @@ impl Scheduler {
                 if let Some(row) = self.rows.get_mut(&key) {
                     row.doing = Doing::Busy;
                 }
-                self.outbox.push(Job::Intent(key));
+                if self.has(Device::Completion) {
+                    self.outbox.push(Job::Intent(key));
+                }
             } else {
                 self.release(&key, now);
             }

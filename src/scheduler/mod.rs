@@ -19,6 +19,7 @@ mod observe;
 mod outbox;
 mod promise;
 mod rows;
+mod safety;
 mod term;
 mod vcenter;
 mod write;
@@ -42,6 +43,8 @@ pub use input::{
     SeenPlacement, SeenSecret, SeenVCenter, WriteFailure, WriteId,
 };
 pub use journal::{Intent, Journal};
+#[cfg(feature = "model-mutants")]
+pub use safety::Device;
 
 /// What does not change while the process runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -78,6 +81,8 @@ pub struct Scheduler {
     vcenters_due: bool,
     shutting_down: bool,
     wake_at: Option<Duration>,
+    #[cfg(feature = "model-mutants")]
+    without: Option<Device>,
 }
 
 impl Scheduler {

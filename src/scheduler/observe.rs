@@ -97,7 +97,8 @@ impl Scheduler {
         row.learn_waiting(&status, raised);
         row.shown = Shown::of(&status);
         row.bare = !foreign_status && status.conditions.is_empty() && status.datastore.is_none();
-        self.replace_fact(&key, PlacedFact::of(&status), now);
+        let placed = self.rebuilt(PlacedFact::of(&status));
+        self.replace_fact(&key, placed, now);
         self.settle_intent(&key, now);
         self.rows.enqueue(&key, now.monotonic);
         if let Some(row) = self.rows.get(&key)

@@ -14,6 +14,7 @@ use super::input::{Key, Now};
 use super::journal::Intent;
 use super::outbox::Job;
 use super::rows::{Doing, PlacedFact, Row};
+use super::safety::Device;
 use super::term::{BATCH, BATCH_BYTES, OpenIntent, Stage};
 use crate::api::PlacementReason;
 
@@ -62,8 +63,12 @@ impl Scheduler {
             }
         }
         if promised > 0 {
+            if !self.has(Device::JournalWrite) {
+                self.promises_journalled();
+                return;
+            }
             self.term.writing = true;
-            let resource_version = self.term.journal_version.clone();
+            let resource_version = self.journal_precondition(self.term.journal_version.clone());
             actions.push(Action::WriteJournal { resource_version, journal: self.term.journal() });
         }
     }
@@ -102,6 +107,7 @@ impl Scheduler {
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Option<usize> {
+        let at_version = self.has(Device::StatusVersion);
         let row = self.rows.get_mut(key)?;
         let read = row.read.take_if(|read| read.resource_version == row.resource_version);
         let status = match &read {
@@ -118,13 +124,14 @@ impl Scheduler {
         let cluster = &self.settings.cluster_identity;
         let instance_uuid = status::instance_uuid(vcenter, cluster, &key.namespace, &key.name);
         let change = status::placed(decision, selected, context, instance_uuid);
-        let intent = intent(key, row, selected, &status::apply(&status, &change, now.wall));
+        let written = status::apply(&status, &change, now.wall);
+        let intent = intent(key, row, selected, &written, at_version);
         let size = intent.body.len();
         row.doing = Doing::Busy;
         if let Some(own) = self.departed.replace(key, &selected.backing) {
             self.ledger.remove(&own.backing, &own.claim);
         }
-        self.keep(key.clone(), OpenIntent::new(intent, Stage::Journalling));
+        self.keep(key.clone(), self.counted(Device::Assume, OpenIntent::new(intent, Stage::Journalling)));
         actions.push(record(key, PlacementReason::Placed, decision, Some(&selected.datastore.name)));
         Some(size)
     }
@@ -155,13 +162,14 @@ impl Scheduler {
     }
 }
 
-fn intent(key: &Key, row: &Row, selected: &Selected, written: &Value) -> Intent {
+fn intent(key: &Key, row: &Row, selected: &Selected, written: &Value, at_version: bool) -> Intent {
+    let target_version = if at_version { row.resource_version.as_str() } else { "" };
     Intent {
         namespace: key.namespace.clone(),
         name: key.name.clone(),
         uid: row.uid.clone(),
         resource_version: row.resource_version.clone(),
-        body: status::body(&key.status_target(&row.uid, &row.resource_version), written),
+        body: status::body(&key.status_target(&row.uid, target_version), written),
         backing: selected.backing.0.clone(),
         bytes: selected.claim.bytes.get(),
         immediate_bytes: selected.claim.immediate.get(),
