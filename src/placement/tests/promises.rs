@@ -38,14 +38,14 @@ impl Instance {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Size {
     image: u64,
     growth: u64,
     thick: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Decide(Size),
     /// Another revision of a placement whose instance has not appeared.
@@ -89,7 +89,7 @@ impl World {
     }
 
     /// One of the instances for which this holds.
-    fn one(&self, which: &Index, holds: impl Fn(&Instance) -> bool) -> Option<usize> {
+    fn one(&self, which: Index, holds: impl Fn(&Instance) -> bool) -> Option<usize> {
         let all: Vec<usize> = (0..self.instances.len()).filter(|n| holds(&self.instances[*n])).collect();
         (!all.is_empty()).then(|| all[which.index(all.len())])
     }
@@ -134,6 +134,11 @@ impl World {
         }
         self.ledger.add(&backing, &claim);
         let volume = (0..self.volumes.len()).find(|n| url(*n) == backing.0).unwrap();
+        // What its disks will occupy there.
+        let factor = if self.volumes[volume].kind == "vsan" { 2 } else { 1 };
+        let full = (size.image + size.growth) * factor;
+        let written = if size.thick { full } else { size.image * factor };
+        assert_eq!(claim, Claim { bytes: bytes(full), immediate: bytes(written) });
         self.instances.push(Instance {
             volume,
             promised: claim,
@@ -173,11 +178,11 @@ impl World {
 
     /// The volume that a placement went to.
     fn take(&mut self, step: &Step) -> Option<usize> {
-        match step {
-            Step::Decide(size) => return self.decide(size, None),
+        match *step {
+            Step::Decide(size) => return self.decide(&size, None),
             Step::DecideAgain(which, size) => {
                 let n = self.one(which, |instance| !instance.has_appeared())?;
-                return self.decide(size, Some(n));
+                return self.decide(&size, Some(n));
             }
             Step::Confirm(which) => {
                 let n = self.one(which, |instance| !instance.confirmed)?;
@@ -189,9 +194,10 @@ impl World {
             }
             Step::Appear(which, written, sized) => {
                 let n = self.one(which, |instance| instance.confirmed)?;
-                let Instance { promised, committed, uncommitted, .. } = &self.instances[n];
+                let Instance { volume, promised, committed, uncommitted, .. } = &self.instances[n];
                 let (all, now) = (promised.bytes.get(), promised.immediate.get());
-                let more = up_to(written, now.saturating_sub(*committed));
+                // On a full volume nothing can be written.
+                let more = up_to(written, now.saturating_sub(*committed).min(self.volumes[*volume].free));
                 // A disk is never smaller than it was, nor than what is written at creation.
                 let least = now.max(committed + uncommitted);
                 let size = least + up_to(sized, all - least);
@@ -223,7 +229,7 @@ fn url(volume: usize) -> String {
 }
 
 /// 0 to `most`, both often.
-fn up_to(which: &Index, most: u64) -> u64 {
+fn up_to(which: Index, most: u64) -> u64 {
     let place = u64::try_from(which.index(usize::try_from(most + 3).unwrap())).unwrap();
     place.saturating_sub(1).min(most)
 }
