@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::fake_vcenter::{Action, FakeVcenter, Options};
-use crate::kube_server::{BERTH, Berth, Kube, Verb};
+use crate::kube_server::{self, BERTH, Berth, Kube, On, Verb};
 use crate::observer;
 
 const GIB: i64 = 1 << 30;
@@ -327,5 +327,53 @@ async fn a_wrong_password_is_tried_once_per_wait_and_version() {
     whole.place("web", "10Gi");
     whole.wait("web", "Placed").await;
     assert_eq!(logins(), 3, "a new version is tried at once");
+    berth.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_journalled_is_completed_after_a_kill_even_if_another_would_be_chosen_by_then() {
+    let datastores = json!([
+        {"name": "a", "capacity": 100 * GIB, "free": 90 * GIB},
+        {"name": "b", "capacity": 100 * GIB, "free": 50 * GIB},
+    ]);
+    let whole = Whole::start(&datastores).await;
+    whole.install();
+    let berth = Berth::start(&whole.kube);
+    berth.ready(&whole.kube).await;
+    let held = On::new(Verb::Update, "instanceplacements").status().before(kube_server::Action::Hang);
+    whole.kube.inject(held);
+    whole.place("web", "10Gi");
+    whole
+        .kube
+        .wait_until(|kube| (kube.faults_left() == 0).then_some(()).ok_or("not written yet".into()))
+        .await;
+    berth.kill().await;
+    assert_eq!(whole.reason("web"), "nothing", "its status was never stored");
+    let journal = whole.kube.get(BERTH, "configmap/berth-journal")["data"]["journal.json"].to_string();
+    // A fresh decision would be another one.
+    whole.vcenter.set_datastore("a", &json!({"free": 20 * GIB}));
+    let berth = Berth::start(&whole.kube);
+    whole.wait("web", "Placed").await;
+    let web = whole.kube.get("default", "instanceplacement/web");
+    assert_eq!(web["status"]["datastore"]["name"], "a");
+    assert!(journal.contains("\\\\\\\"name\\\\\\\":\\\\\\\"a\\\\\\\""), "{journal}");
+    whole.place("next", "10Gi");
+    whole.wait("next", "Placed").await;
+    assert_eq!(whole.kube.get("default", "instanceplacement/next")["status"]["datastore"]["name"], "b");
+    assert_eq!(observer::check(&whole.kube, 100 * GIB), 2);
+    berth.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_huge_annotation_delays_nobody() {
+    let whole = Whole::start(&json!([{"name": "a"}])).await;
+    whole.install();
+    let mut huge = placement("huge", "10Gi");
+    huge["metadata"]["annotations"] = json!({"notes": "x".repeat(1_400_000)});
+    whole.kube.plant("default", huge);
+    let berth = Berth::start(&whole.kube);
+    whole.place("web", "10Gi");
+    whole.wait("web", "Placed").await;
+    whole.wait("huge", "Placed").await;
     berth.stop().await.unwrap();
 }
