@@ -220,6 +220,10 @@ impl Scheduler {
         {
             self.rows.take_turn(key);
             self.say(key, change);
+            // It is due as before: once this is said, it waits in the queue again.
+            if let Some(row) = self.rows.get_mut(key) {
+                row.dirty = true;
+            }
         }
     }
 }

@@ -147,3 +147,19 @@ fn shutdown_waits_for_what_is_under_way_and_starts_nothing() {
     world.let_go(Fate::Done);
     assert!(world.stopped);
 }
+
+#[test]
+fn what_was_said_to_be_pending_is_decided_as_soon_as_the_journal_answers() {
+    let mut world = one();
+    let (version, good) = world.journal.clone().unwrap();
+    // Somebody else writes it, and from then on nothing is heard of it.
+    world.journal = Some((version + 1, good));
+    let key = world.create_sized("web", 10 * GIB);
+    world.journal_silent = true;
+    world.pass(Duration::from_secs(30));
+    assert_eq!(world.reason(&key), "Pending");
+    world.journal_silent = false;
+    world.input(Input::JournalAmbiguous("no answer".into()));
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.reason(&key), "Placed");
+}
