@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::bytes::Bytes;
+use super::field::{self, FieldError};
 use super::pattern::Patterns;
 use super::quantity::binary_spelling;
 use super::scope::ScopeAsk;
-use super::selector::{FieldError, Selector};
+use super::selector::Selector;
 use super::text;
 use crate::api::{self, DiskType, Provisioning, WhenUnsatisfiable};
 
@@ -22,9 +23,8 @@ pub struct DiskSize {
 impl DiskSize {
     fn parse(field: &'static str, quantity: &api::Quantity) -> Result<Self, FieldError> {
         let text = &quantity.0;
-        let bytes = Bytes::parse(text)
-            .map_err(|error| FieldError { field, message: format!("{} {error}", text::quoted(text)) })?;
-        Ok(Self { bytes, decimal: binary_spelling(text).map(|_| text.clone()) })
+        let decimal = binary_spelling(text).map(|_| text.clone());
+        Ok(Self { bytes: field::size(field, quantity)?, decimal })
     }
 }
 
@@ -176,14 +176,9 @@ fn additional(spec: &api::AdditionalDiskSpec) -> Result<AdditionalDisk, FieldErr
 
 /// As large as the memory that is not reserved.
 fn swap(memory: &api::MemorySpec) -> Result<u64, FieldError> {
-    let amount = |field, quantity: &api::Quantity| {
-        Bytes::parse_amount(&quantity.0)
-            .map(Bytes::get)
-            .map_err(|error| FieldError { field, message: format!("{} {error}", text::quoted(&quantity.0)) })
-    };
-    let size = amount("memory.size", &memory.size)?;
-    let reservation =
-        memory.reservation.as_ref().map_or(Ok(0), |quantity| amount("memory.reservation", quantity))?;
+    let size = field::amount("memory.size", &memory.size)?;
+    let reservation = memory.reservation.as_ref();
+    let reservation = reservation.map_or(Ok(0), |quantity| field::amount("memory.reservation", quantity))?;
     size.checked_sub(reservation).ok_or_else(|| FieldError {
         field: "memory.reservation",
         message: format!("{reservation} B are more than the memory of {size} B"),

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::bytes::{Bytes, MIB, next_whole_mib};
+use super::field::{self, FieldError};
 use super::pattern::{Pattern, Patterns};
 use super::scope::ScopeAsk;
-use super::selector::{FieldError, Selector, parse_type};
-use super::text;
+use super::selector::{Selector, parse_type};
 use crate::api::{self, ImageTransfer, Oversubscription, Sharing, Strategy};
 
 /// What may be promised of a datastore's capacity unless the class says otherwise, in percent.
@@ -77,10 +77,8 @@ impl ClassRules {
         let capacity = spec.capacity.clone().unwrap_or_default();
         let vvol = spec.vvol.clone().unwrap_or_default();
         let weights = spec.weights.iter().map(|weight| {
-            let pattern = patterns.intern(&weight.name_pattern).map_err(|reason| FieldError {
-                field: "weights",
-                message: format!("{} {reason}", text::quoted(&weight.name_pattern)),
-            })?;
+            let pattern = patterns.intern(&weight.name_pattern);
+            let pattern = pattern.map_err(|why| FieldError::about("weights", &weight.name_pattern, why))?;
             Ok((pattern, weight.weight))
         });
         Ok(Self {
@@ -112,10 +110,7 @@ fn between(field: &'static str, number: i32, least: u32, most: u32) -> Result<u3
 }
 
 fn amount(field: &'static str, quantity: Option<&api::Quantity>) -> Result<u64, FieldError> {
-    let Some(quantity) = quantity else { return Ok(0) };
-    Bytes::parse_amount(&quantity.0)
-        .map(Bytes::get)
-        .map_err(|error| FieldError { field, message: format!("{} {error}", text::quoted(&quantity.0)) })
+    quantity.map_or(Ok(0), |quantity| field::amount(field, quantity))
 }
 
 fn oversubscription(capacity: &api::CapacitySpec) -> Result<Option<u32>, FieldError> {
@@ -141,13 +136,11 @@ fn claim_ttl(claims: Option<&api::ClaimsSpec>) -> Result<Duration, FieldError> {
 
 fn minimum(quantity: &api::Quantity) -> Result<Bytes, FieldError> {
     let field = "vvol.minimumDiskSize";
-    let said = text::quoted(&quantity.0);
-    let bytes = Bytes::parse(&quantity.0)
-        .map_err(|error| FieldError { field, message: format!("{said} {error}") })?;
+    let bytes = field::size(field, quantity)?;
     if bytes.get().is_multiple_of(MIB) {
         return Ok(bytes);
     }
     let advice = next_whole_mib(bytes, Bytes::ONE_MIB)
         .map_or_else(String::new, |next| format!("; the next one is {}", next.get()));
-    Err(FieldError { field, message: format!("{said} is not a whole number of MiB{advice}") })
+    Err(FieldError::about(field, &quantity.0, format!("is not a whole number of MiB{advice}")))
 }

@@ -51,16 +51,27 @@ pub struct Compute {
     datacenters: Vec<Datacenter>,
     clusters: Vec<Cluster>,
     hosts: Vec<Host>,
+    /// The hosts of each datacenter, and of each cluster, in their order: every decision asks for them.
+    datacenter_hosts: Vec<HostSet>,
+    cluster_hosts: Vec<HostSet>,
+    in_maintenance: HostSet,
 }
 
 impl Compute {
     /// Sorts, and drops repeated moRefs (the first stays).
     #[must_use]
     pub fn new(datacenters: Vec<Datacenter>, clusters: Vec<Cluster>, hosts: Vec<Host>) -> Self {
+        let datacenters = once_each(datacenters, |datacenter| &datacenter.moref);
+        let clusters = once_each(clusters, |cluster| &cluster.moref);
+        let hosts = once_each(hosts, |host| &host.moref);
+        let away = hosts.iter().enumerate().filter(|(_, host)| host.in_maintenance);
         Self {
-            datacenters: once_each(datacenters, |datacenter| &datacenter.moref),
-            clusters: once_each(clusters, |cluster| &cluster.moref),
-            hosts: once_each(hosts, |host| &host.moref),
+            datacenter_hosts: grouped(&datacenters, |dc| &dc.moref, &hosts, |host| host.datacenter.as_ref()),
+            cluster_hosts: grouped(&clusters, |cluster| &cluster.moref, &hosts, |host| host.cluster.as_ref()),
+            in_maintenance: away.map(|(number, _)| number).collect(),
+            datacenters,
+            clusters,
+            hosts,
         }
     }
 
@@ -89,6 +100,24 @@ impl Compute {
         self.datacenters.get(place)
     }
 
+    /// Each cluster with its hosts.
+    pub fn clusters_with_hosts(&self) -> impl Iterator<Item = (&Cluster, &HostSet)> {
+        self.clusters.iter().zip(&self.cluster_hosts)
+    }
+
+    /// The hosts of a datacenter; none when it is not there.
+    #[must_use]
+    pub fn hosts_of_datacenter(&self, moref: &MoRef) -> Option<&HostSet> {
+        let place = self.datacenters.binary_search_by(|datacenter| datacenter.moref.cmp(moref)).ok()?;
+        self.datacenter_hosts.get(place)
+    }
+
+    /// The hosts in maintenance.
+    #[must_use]
+    pub fn in_maintenance(&self) -> &HostSet {
+        &self.in_maintenance
+    }
+
     /// The hosts for which this holds.
     #[must_use]
     pub fn hosts_where(&self, holds: impl Fn(&Host) -> bool) -> HostSet {
@@ -102,7 +131,7 @@ impl Compute {
         let mut found = HostMounts::default();
         for (moref, mount) in mounts {
             let Ok(number) = self.hosts.binary_search_by(|host| host.moref.cmp(moref)) else { continue };
-            if found.mounted().contains(number) {
+            if found.has(number) {
                 continue;
             }
             match mount {
@@ -114,6 +143,23 @@ impl Compute {
         }
         found
     }
+}
+
+/// The hosts of each group, in the order of the groups, which are sorted by moRef.
+fn grouped<T>(
+    groups: &[T],
+    moref: fn(&T) -> &MoRef,
+    hosts: &[Host],
+    group_of: fn(&Host) -> Option<&MoRef>,
+) -> Vec<HostSet> {
+    let mut sets = vec![HostSet::default(); groups.len()];
+    for (number, host) in hosts.iter().enumerate() {
+        let place = group_of(host).and_then(|of| groups.binary_search_by(|group| moref(group).cmp(of)).ok());
+        if let Some(set) = place.and_then(|place| sets.get_mut(place)) {
+            set.insert(number);
+        }
+    }
+    sets
 }
 
 fn once_each<T>(mut all: Vec<T>, moref: fn(&T) -> &MoRef) -> Vec<T> {
@@ -147,6 +193,17 @@ pub enum Mounts {
     Read(HostMounts),
 }
 
+impl Mounts {
+    /// The mounts, when they are known.
+    #[must_use]
+    pub fn read(&self) -> Option<&HostMounts> {
+        match self {
+            Self::Read(mounts) => Some(mounts),
+            Self::Unread | Self::Missing => None,
+        }
+    }
+}
+
 /// The hosts that mount a datastore, by how they can use it; each is in one set at the most.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostMounts {
@@ -163,6 +220,11 @@ impl HostMounts {
     #[must_use]
     pub fn mounted(&self) -> HostSet {
         self.usable.union(&self.read_only).union(&self.inaccessible)
+    }
+
+    /// The host mounts it.
+    fn has(&self, number: usize) -> bool {
+        [&self.usable, &self.read_only, &self.inaccessible].into_iter().any(|set| set.contains(number))
     }
 }
 

@@ -17,6 +17,7 @@ mod class;
 mod codes;
 mod compute;
 mod explain;
+mod field;
 pub mod inventory;
 mod ledger;
 mod pattern;
@@ -39,13 +40,14 @@ pub use bytes::{Bytes, MIB, next_whole_mib};
 pub use class::ClassRules;
 pub use compute::{Cluster, Compute, Datacenter, Host, HostMounts, HostSet, Mount, Mounts};
 pub use explain::bounded_message;
+pub use field::FieldError;
 pub use inventory::{Backing, Datastore, Inventory, MoRef};
 pub use ledger::{Claim, Kept, Ledger, OwnClaim};
 pub use pattern::{MAX_PATTERN_LENGTH, Pattern, Patterns};
 pub use quantity::{QuantityError, binary_spelling};
 pub use request::Request;
 pub use scope::{ScopeAsk, ScopeNotFound};
-pub use selector::{FieldError, Selector};
+pub use selector::Selector;
 
 use std::collections::BTreeMap;
 
@@ -207,14 +209,10 @@ fn cases<'a>(
     let mut views = BTreeMap::<(Option<&MoRef>, &HostMounts), HostView>::new();
     inventory.datastores().iter().filter(|datastore| request.limits.admits(datastore)).map(move |datastore| {
         let kept = kept(request, inventory, ledger, datastore);
-        let hosts = match &datastore.mounts {
-            Mounts::Read(mounts) => Some(
-                *views
-                    .entry((datastore.datacenter.as_ref(), mounts))
-                    .or_insert_with(|| scope.view(datastore, mounts)),
-            ),
-            Mounts::Unread | Mounts::Missing => None,
-        };
+        let hosts = datastore.mounts.read().map(|mounts| {
+            let view = views.entry((datastore.datacenter.as_ref(), mounts));
+            *view.or_insert_with(|| scope.view(datastore, mounts))
+        });
         Case {
             request,
             datastore,
@@ -229,8 +227,7 @@ fn cases<'a>(
 }
 
 fn served_cluster(scope: &Scope, datastore: &Datastore) -> Option<ServedCluster> {
-    let Mounts::Read(mounts) = &datastore.mounts else { return None };
-    let (name, usable_hosts, hosts) = scope.best_cluster(mounts)?;
+    let (name, usable_hosts, hosts) = scope.best_cluster(datastore.mounts.read()?)?;
     Some(ServedCluster { name: text::clean(name), usable_hosts, hosts })
 }
 

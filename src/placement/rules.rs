@@ -3,7 +3,7 @@
 use super::bytes::Bytes;
 use super::capacity::{NoRoom, Room};
 use super::codes::CodeSet;
-use super::compute::{Datacenter, HostMounts, Mounts};
+use super::compute::Datacenter;
 use super::inventory::Datastore;
 use super::pattern::Pattern;
 use super::request::{Disk, Request};
@@ -103,7 +103,7 @@ impl Case<'_> {
     /// The properties that rules need and vCenter did not return.
     fn missing(&self) -> Vec<&'static str> {
         let Datastore { name, kind, capacity, free, .. } = self.datastore;
-        let measured = self.room != Err(NoRoom::Meaningless);
+        let measured = self.is_measured();
         [
             ("name", name.is_empty()),
             ("summary.type", kind.is_none()),
@@ -116,20 +116,18 @@ impl Case<'_> {
         .collect()
     }
 
-    /// The mounts, where they mean anything: vCenter does not guarantee the figures of a datastore that it
-    /// cannot reach.
+    /// Figures and mounts mean something: vCenter does not guarantee those of a datastore that it cannot
+    /// reach.
+    fn is_measured(&self) -> bool {
+        self.room != Err(NoRoom::Meaningless)
+    }
+
+    /// What the mounts say, where they mean something.
     fn of_mounts(&self, fails: impl FnOnce(HostView) -> bool) -> Outcome {
-        if self.room == Err(NoRoom::Meaningless) {
+        if !self.is_measured() {
             return Outcome::Holds;
         }
         self.hosts.map_or(Outcome::Lacks, |hosts| Outcome::fails_if(fails(hosts)))
-    }
-
-    fn mounts(&self) -> Option<&HostMounts> {
-        match &self.datastore.mounts {
-            Mounts::Read(mounts) => Some(mounts),
-            Mounts::Unread | Mounts::Missing => None,
-        }
     }
 
     fn has_type(&self, kind: &str) -> bool {
@@ -233,7 +231,7 @@ fn say_out_of_scope(case: &Case) -> String {
 fn shared(case: &Case) -> Outcome {
     match (case.request.sharing, case.datastore.multiple_host_access) {
         (Sharing::Any, _) | (Sharing::Shared, Some(true)) => Outcome::Holds,
-        (Sharing::Shared, Some(false)) => Outcome::fails_if(case.room != Err(NoRoom::Meaningless)),
+        (Sharing::Shared, Some(false)) => Outcome::fails_if(case.is_measured()),
         (Sharing::Shared, None) => case.of_mounts(|hosts| hosts.usable_anywhere < 2),
     }
 }
@@ -251,7 +249,8 @@ fn mounted_on_hosts(case: &Case) -> Outcome {
 }
 
 fn say_not_mounted(case: &Case) -> String {
-    case.mounts().map(|mounts| case.scope.say_not_mounted(case.datastore, mounts)).unwrap_or_default()
+    let mounts = case.datastore.mounts.read();
+    mounts.map(|mounts| case.scope.say_not_mounted(case.datastore, mounts)).unwrap_or_default()
 }
 
 /// See [`Room::is_insufficient`].
@@ -282,7 +281,7 @@ fn space(case: &Case, fails: fn(&Room) -> bool) -> Outcome {
 
 /// A size limit of a datastore that cannot be reached means nothing.
 fn disk_size(case: &Case) -> Outcome {
-    Outcome::fails_if(case.room != Err(NoRoom::Meaningless) && case.too_large().next().is_some())
+    Outcome::fails_if(case.is_measured() && case.too_large().next().is_some())
 }
 
 fn say_disk_too_large(case: &Case) -> String {

@@ -46,11 +46,7 @@ pub(super) struct Scope<'a> {
     datacenters: Option<Vec<&'a MoRef>>,
     /// The hosts asked for; all when none were.
     hosts: HostSet,
-    /// Hosts in maintenance run no VMs: they must not block a placement.
-    away: HostSet,
     clusters: Vec<InScope<'a>>,
-    /// The hosts of each datacenter.
-    by_datacenter: Vec<(&'a MoRef, HostSet)>,
 }
 
 /// The part of a cluster that is in scope.
@@ -110,17 +106,10 @@ impl<'a> Scope<'a> {
                 hosts = hosts.intersection(&compute.hosts_where(|h| named.contains(&&h.moref)));
             }
         }
-        let away = compute.hosts_where(|host| host.in_maintenance);
-        let of_cluster = |cluster: &MoRef| {
-            compute.hosts_where(|host| host.cluster.as_ref() == Some(cluster)).intersection(&hosts)
-        };
-        let clusters = compute.clusters().iter().filter_map(|cluster| {
-            let hosts = of_cluster(&cluster.moref);
-            let awake = hosts.without(&away);
+        let clusters = compute.clusters_with_hosts().filter_map(|(cluster, of_cluster)| {
+            let hosts = of_cluster.intersection(&hosts);
+            let awake = hosts.without(compute.in_maintenance());
             (!hosts.is_empty()).then_some(InScope { name: &cluster.name, hosts, awake })
-        });
-        let by_datacenter = compute.datacenters().iter().map(|datacenter| {
-            (&datacenter.moref, compute.hosts_where(|h| h.datacenter.as_ref() == Some(&datacenter.moref)))
         });
         Ok(Self {
             compute,
@@ -129,9 +118,7 @@ impl<'a> Scope<'a> {
             narrowed: asks.into_iter().any(|ask| !ask.clusters.is_empty() || !ask.hosts.is_empty()),
             datacenters,
             clusters: clusters.collect(),
-            by_datacenter: by_datacenter.collect(),
             hosts,
-            away,
         })
     }
 
@@ -163,14 +150,12 @@ impl<'a> Scope<'a> {
     }
 
     /// The hosts that matter for one datastore: those asked for, or when none were, those of its datacenter,
-    /// since no other can mount it.
+    /// since no other can mount it. Hosts in maintenance run no VMs: they must not block a placement.
     fn concerned(&self, datastore: &Datastore) -> HostSet {
-        let own = self
-            .by_datacenter
-            .iter()
-            .find(|(datacenter, _)| !self.narrowed && Some(*datacenter) == datastore.datacenter.as_ref());
-        let hosts = own.map_or_else(|| self.hosts.clone(), |(_, own)| self.hosts.intersection(own));
-        hosts.without(&self.away)
+        let datacenter = datastore.datacenter.as_ref().filter(|_| !self.narrowed);
+        let own = datacenter.and_then(|moref| self.compute.hosts_of_datacenter(moref));
+        let hosts = own.map_or_else(|| self.hosts.clone(), |own| self.hosts.intersection(own));
+        hosts.without(self.compute.in_maintenance())
     }
 
     /// Where a VM can run best with this datastore: cluster, usable hosts, hosts.

@@ -1,5 +1,6 @@
 //! Conditions on a datastore's type and name, parsed. No I/O.
 
+use super::field::FieldError;
 use super::inventory::Datastore;
 use super::pattern::{Pattern, Patterns};
 use super::text;
@@ -19,15 +20,6 @@ pub struct Selector {
     pub exclude: Option<Pattern>,
 }
 
-/// A field that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FieldError {
-    /// Its path below `spec`, for example `datastores.namePattern`.
-    pub field: &'static str,
-    /// What is wrong, with the user's own words, in one bounded line.
-    pub message: String,
-}
-
 impl Selector {
     /// # Errors
     /// When a type is empty or far too long, or a pattern is not usable.
@@ -38,10 +30,7 @@ impl Selector {
         types.dedup();
         let mut pattern = |field, text: &Option<String>| match text.as_deref() {
             None | Some("") => Ok(None),
-            Some(text) => patterns
-                .intern(text)
-                .map(Some)
-                .map_err(|reason| FieldError { field, message: format!("{} {reason}", text::quoted(text)) }),
+            Some(text) => patterns.intern(text).map(Some).map_err(|why| FieldError::about(field, text, why)),
         };
         Ok(Self {
             types,

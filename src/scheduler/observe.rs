@@ -200,7 +200,8 @@ impl Scheduler {
     pub(super) fn class_seen(&mut self, seen: SeenClass, now: Now, actions: &mut Vec<Action>) {
         let SeenClass { name, meta, is_default, created, spec } = seen;
         self.lists.show(Kind::Class, &name);
-        // Whoever may use a class that cannot be read is not known: nobody.
+        // When allowedNamespaces cannot be used, nobody may use the class; one that cannot be decoded at all is
+        // said to be invalid to whoever names it.
         let (allowed, rules) = match spec {
             Ok(spec) => match Allowed::parse(spec.allowed_namespaces.as_ref(), Allowed::All) {
                 Ok(allowed) => (allowed, ClassRules::parse(&spec, &mut self.patterns)),

@@ -10,6 +10,7 @@ use crate::api::{
 use crate::placement::{self, Bytes, Selected, Verdict};
 
 use super::change::{Change, NotReady, Placed, Stance};
+use super::condition::whole_second;
 
 /// A status stays below this many bytes of JSON: it is stored with every write and sent to every watcher.
 const STATUS_BYTES: usize = 8 * 1024;
@@ -71,8 +72,7 @@ pub fn placed(
             bytes: selected.claim.bytes.as_i64(),
             immediate_bytes: selected.claim.immediate.as_i64(),
             state: ClaimState::Open,
-            // Times have no fraction in any Kubernetes API.
-            expiration_time: Timestamp::from_second(context.claim_expiration.as_second()).ok(),
+            expiration_time: Some(whole_second(context.claim_expiration)),
         },
         decision: tell(decision, Some(DecisionSource::Selected), context),
     }))

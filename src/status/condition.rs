@@ -4,7 +4,12 @@ use jiff::Timestamp;
 
 use crate::api::{Condition, ConditionStatus, ConditionType};
 
-/// A condition whose status has just become what it is. Times have no fraction in any Kubernetes API.
+/// Times have no fraction in any Kubernetes API.
+pub(super) fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// A condition whose status has just become what it is.
 #[must_use]
 pub fn condition(
     type_: ConditionType,
@@ -19,7 +24,7 @@ pub fn condition(
         status,
         reason: reason.to_owned(),
         message: message.to_owned(),
-        last_transition_time: Timestamp::from_second(now.as_second()).unwrap_or(now),
+        last_transition_time: whole_second(now),
         observed_generation: Some(generation),
     }
 }

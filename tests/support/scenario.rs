@@ -334,9 +334,33 @@ async fn apply(stage: &impl Stage, mut object: Value) -> anyhow::Result<()> {
     stage.apply(object).await
 }
 
-/// One test for each file; `every_file_is_a_test` fails when a file has none. `$play` takes the file.
+/// One test for each file, which `$play` plays; `every_file_is_a_test` fails when a file has none.
 macro_rules! scenarios {
-    ($(#[$attribute:meta])* $play:ident: $($name:ident)*) => {
+    ($play:ident) => {
+        $crate::scenario::scenarios! {
+            $play:
+            ambiguous_and_duplicate_vcenters
+            bad_input
+            claims_and_deadlines_run_out
+            datastores_change
+            disks
+            hosts_and_sharing
+            journal_cannot_be_read
+            names_and_limits
+            references_heal
+            revision
+            room_is_kept
+            session_expires
+            spread
+            suspend
+            vcenter_dies_and_returns
+            vcenter_in_trouble
+            vvol_takes_whole_mib_only
+            wrong_certificate
+            wrong_password
+        }
+    };
+    ($play:ident: $($name:ident)*) => {
         $(
             #[test]
             fn $name() {

@@ -63,13 +63,7 @@ impl Fault {
     /// Whether it says that what this session built on the server is no longer there, so that building it
     /// anew may help.
     pub fn is_stale(&self, own: &[Ref]) -> bool {
-        match self.name.as_str() {
-            "InvalidCollectorVersion" => true,
-            "ManagedObjectNotFound" => {
-                self.object.as_ref().is_some_and(|object| own.iter().any(|o| o.id == object.id))
-            }
-            _ => false,
-        }
+        self.name == "InvalidCollectorVersion" || self.is_about_one_of(own)
     }
 }
 
