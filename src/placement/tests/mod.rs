@@ -9,6 +9,7 @@ mod promises;
 mod properties;
 mod selection;
 mod sizes;
+mod worlds;
 
 use super::samples::{GIB, compute, datastore};
 use super::*;
