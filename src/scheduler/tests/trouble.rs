@@ -151,6 +151,7 @@ fn shutdown_waits_for_what_is_under_way_and_starts_nothing() {
 #[test]
 fn what_was_said_to_be_pending_is_decided_as_soon_as_the_journal_answers() {
     let mut world = one();
+    world.watch_lags = true;
     let (version, good) = world.journal.clone().unwrap();
     // Somebody else writes it, and from then on nothing is heard of it.
     world.journal = Some((version + 1, good));

@@ -42,6 +42,7 @@ pub enum Fate {
     Held,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct World {
     pub scheduler: Scheduler,
     /// For the next process.
@@ -62,6 +63,8 @@ pub struct World {
     pub warnings: Vec<String>,
     pub decided: Vec<DecisionRecord>,
     pub fates: VecDeque<Fate>,
+    /// The answer to a write comes before the watch shows what was written.
+    pub watch_lags: bool,
     pub held: Vec<Action>,
     /// Writes that a process which is gone had under way: they may still land.
     pub late: Vec<Action>,
@@ -116,6 +119,7 @@ impl World {
             warnings: Vec::new(),
             decided: Vec::new(),
             fates: VecDeque::new(),
+            watch_lags: false,
             held: Vec::new(),
             late: Vec::new(),
             wake_at: None,
@@ -350,6 +354,7 @@ impl World {
             }
             other => panic!("not a write: {other:?}"),
         };
+        let mut lagging = None;
         let stored = match self.objects.get(&key) {
             _ if fate == Fate::LostUnanswered => Ok(()),
             None => Err(WriteFailure::Gone),
@@ -360,7 +365,12 @@ impl World {
             Some(_) => {
                 self.puts.push(key.clone());
                 self.store_status(&key, status);
-                inputs.push_back(Input::PlacementSeen(Box::new(self.seen(&key))));
+                let seen = Input::PlacementSeen(Box::new(self.seen(&key)));
+                if self.watch_lags {
+                    lagging = Some(seen);
+                } else {
+                    inputs.push_back(seen);
+                }
                 Ok(())
             }
         };
@@ -372,6 +382,7 @@ impl World {
             (Ok(()), _) => failed(WriteFailure::Ambiguous),
             (Err(failure), _) => failed(failure),
         });
+        inputs.extend(lagging);
     }
 
     fn store_status(&mut self, key: &Key, status: Value) {
