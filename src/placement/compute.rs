@@ -124,24 +124,18 @@ impl Compute {
         self.hosts.iter().enumerate().filter(|(_, host)| holds(host)).map(|(number, _)| number).collect()
     }
 
+    /// The number of a host in every [`HostSet`].
+    #[must_use]
+    pub fn number_of(&self, moref: &MoRef) -> Option<usize> {
+        self.hosts.binary_search_by(|host| host.moref.cmp(moref)).ok()
+    }
+
     /// The mounts of one datastore. A host that is not in the inventory is left out: nothing can be said of
-    /// where it is. Of several mounts by one host the first counts.
+    /// where it is.
     #[must_use]
     pub fn mounts<'a>(&self, mounts: impl IntoIterator<Item = (&'a MoRef, Mount)>) -> HostMounts {
-        let mut found = HostMounts::default();
-        for (moref, mount) in mounts {
-            let Ok(number) = self.hosts.binary_search_by(|host| host.moref.cmp(moref)) else { continue };
-            if found.has(number) {
-                continue;
-            }
-            match mount {
-                Mount::Usable => found.usable.insert(number),
-                Mount::ReadOnly => found.read_only.insert(number),
-                Mount::Inaccessible => found.inaccessible.insert(number),
-                Mount::Unmounted => {}
-            }
-        }
-        found
+        let mounts = mounts.into_iter();
+        mounts.filter_map(|(moref, mount)| Some((self.number_of(moref)?, mount))).collect()
     }
 }
 
@@ -225,6 +219,25 @@ impl HostMounts {
     /// The host mounts it.
     fn has(&self, number: usize) -> bool {
         [&self.usable, &self.read_only, &self.inaccessible].into_iter().any(|set| set.contains(number))
+    }
+}
+
+impl FromIterator<(usize, Mount)> for HostMounts {
+    /// By the numbers of the hosts; of several mounts by one host the first counts.
+    fn from_iter<I: IntoIterator<Item = (usize, Mount)>>(mounts: I) -> Self {
+        let mut found = Self::default();
+        for (number, mount) in mounts {
+            if found.has(number) {
+                continue;
+            }
+            match mount {
+                Mount::Usable => found.usable.insert(number),
+                Mount::ReadOnly => found.read_only.insert(number),
+                Mount::Inaccessible => found.inaccessible.insert(number),
+                Mount::Unmounted => {}
+            }
+        }
+        found
     }
 }
 

@@ -46,6 +46,18 @@ impl Borrow<str> for Backing {
     }
 }
 
+/// A property whose absence is an answer, so that one that is not shown must not pass for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Property<T> {
+    /// vCenter has no value for it.
+    #[default]
+    Absent,
+    /// vCenter does not show it, usually for want of a privilege: its value can be any.
+    Withheld,
+    /// Its value.
+    Known(T),
+}
+
 /// One datastore as vCenter reports it. `None` means that vCenter did not return the property; what that
 /// means for a rule is the rule's business. Sizes are bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,9 +85,9 @@ pub struct Datastore {
     /// `summary.multipleHostAccess`: more than one host has access.
     pub multiple_host_access: Option<bool>,
     /// `info.maxVirtualDiskCapacity`, in bytes; 0 is no limit known, too.
-    pub max_virtual_disk: Option<u64>,
+    pub max_virtual_disk: Property<u64>,
     /// `capability.perFileThinProvisioningSupported`.
-    pub thin_provisioning: Option<bool>,
+    pub thin_provisioning: Property<bool>,
     /// `info.timestamp`: when vCenter last took the figures from the storage.
     pub figures_time: Option<Timestamp>,
     /// Which hosts mount it, and how.
@@ -202,12 +214,16 @@ impl Content {
         self.moref(datacenter.as_ref());
         self.optional_text(kind.as_deref());
         self.optional_text(maintenance_mode.as_deref());
-        for flag in [accessible, multiple_host_access, thin_provisioning] {
+        for flag in [accessible, multiple_host_access] {
             self.flag(*flag);
         }
-        for number in [capacity, free, uncommitted, max_virtual_disk] {
+        for number in [capacity, free, uncommitted] {
             self.number(number.map(u64::to_be_bytes));
         }
+        let disk = self.known(max_virtual_disk);
+        self.number(disk.map(u64::to_be_bytes));
+        let thin = self.known(thin_provisioning);
+        self.flag(thin);
         self.number(figures_time.map(|time| time.as_second().to_be_bytes()));
         match mounts {
             Mounts::Unread => self.0.update([0]),
@@ -234,6 +250,12 @@ impl Content {
         for text in texts {
             self.text(text);
         }
+    }
+
+    /// The mark of what is not shown, and the value if there is one.
+    fn known<T: Copy>(&mut self, property: &Property<T>) -> Option<T> {
+        self.0.update([u8::from(matches!(property, Property::Withheld))]);
+        if let Property::Known(value) = property { Some(*value) } else { None }
     }
 
     fn optional_text(&mut self, text: Option<&str>) {
@@ -294,7 +316,7 @@ mod tests {
     #[test]
     fn every_property_changes_the_version() {
         let base = Inventory::new("vc", compute(), vec![one("datastore-1")]);
-        let changes: [fn(&mut Datastore); 17] = [
+        let changes: [fn(&mut Datastore); 19] = [
             |d| d.moref = MoRef("datastore-9".into()),
             |d| d.name.push('x'),
             |d| d.datacenter = None,
@@ -306,8 +328,10 @@ mod tests {
             |d| d.free = Some(1),
             |d| d.uncommitted = None,
             |d| d.multiple_host_access = None,
-            |d| d.max_virtual_disk = Some(1),
-            |d| d.thin_provisioning = None,
+            |d| d.max_virtual_disk = Property::Known(1),
+            |d| d.max_virtual_disk = Property::Withheld,
+            |d| d.thin_provisioning = Property::Absent,
+            |d| d.thin_provisioning = Property::Withheld,
             |d| d.figures_time = Some(Timestamp::UNIX_EPOCH),
             |d| d.mounts = Mounts::Unread,
             |d| d.mounts = Mounts::Missing,
@@ -334,7 +358,7 @@ mod tests {
             let other = Compute::new(whole.datacenters().to_vec(), whole.clusters().to_vec(), hosts);
             versions.insert(Inventory::new("vc", other, vec![one("datastore-1")]).version().to_owned());
         }
-        assert_eq!(versions.len(), 1 + 17 + 1 + 5);
+        assert_eq!(versions.len(), 1 + 19 + 1 + 5);
     }
 
     #[test]

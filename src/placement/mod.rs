@@ -41,7 +41,7 @@ pub use class::ClassRules;
 pub use compute::{Cluster, Compute, Datacenter, Host, HostMounts, HostSet, Mount, Mounts};
 pub use explain::bounded_message;
 pub use field::FieldError;
-pub use inventory::{Backing, Datastore, Inventory, MoRef};
+pub use inventory::{Backing, Datastore, Inventory, MoRef, Property};
 pub use ledger::{Claim, Kept, Ledger, OwnClaim};
 pub use pattern::{MAX_PATTERN_LENGTH, Pattern, Patterns};
 pub use quantity::{QuantityError, binary_spelling};

@@ -4,7 +4,7 @@ use super::bytes::Bytes;
 use super::capacity::{NoRoom, Room};
 use super::codes::CodeSet;
 use super::compute::Datacenter;
-use super::inventory::Datastore;
+use super::inventory::{Datastore, Property};
 use super::pattern::Pattern;
 use super::request::{Disk, Request};
 use super::scope::{HostView, Scope};
@@ -102,14 +102,18 @@ impl Case<'_> {
 
     /// The properties that rules need and vCenter did not return.
     fn missing(&self) -> Vec<&'static str> {
-        let Datastore { name, kind, capacity, free, .. } = self.datastore;
+        let Datastore { name, kind, capacity, free, max_virtual_disk, thin_provisioning, .. } =
+            self.datastore;
         let measured = self.is_measured();
+        let thin = self.request.thin;
         [
             ("name", name.is_empty()),
             ("summary.type", kind.is_none()),
             ("summary.capacity", measured && capacity.is_none()),
             ("summary.freeSpace", measured && free.is_none()),
             ("host", measured && self.hosts.is_none()),
+            ("info.maxVirtualDiskCapacity", measured && *max_virtual_disk == Property::Withheld),
+            ("capability.perFileThinProvisioningSupported", thin && *thin_provisioning == Property::Withheld),
         ]
         .into_iter()
         .filter_map(|(property, missing)| missing.then_some(property))
@@ -135,9 +139,16 @@ impl Case<'_> {
     }
 
     fn too_large(&self) -> impl Iterator<Item = &Disk> {
-        // 0 is no limit known.
-        let most = self.datastore.max_virtual_disk.filter(|most| *most > 0);
-        self.request.disks.iter().filter(move |disk| most.is_some_and(|most| disk.size.bytes.get() > most))
+        let most = self.largest_disk();
+        self.request.disks.iter().filter(move |disk| most.is_some_and(|most| disk.size.bytes > most))
+    }
+
+    /// 0 is no limit known.
+    fn largest_disk(&self) -> Option<Bytes> {
+        match self.datastore.max_virtual_disk {
+            Property::Known(most) if most > 0 => Bytes::new(most),
+            _ => None,
+        }
     }
 
     fn failing_names(&self) -> impl Iterator<Item = &Pattern> {
@@ -281,18 +292,27 @@ fn space(case: &Case, fails: fn(&Room) -> bool) -> Outcome {
 
 /// A size limit of a datastore that cannot be reached means nothing.
 fn disk_size(case: &Case) -> Outcome {
-    Outcome::fails_if(case.is_measured() && case.too_large().next().is_some())
+    match case.datastore.max_virtual_disk {
+        _ if !case.is_measured() => Outcome::Holds,
+        Property::Withheld => Outcome::Lacks,
+        Property::Absent | Property::Known(_) => Outcome::fails_if(case.too_large().next().is_some()),
+    }
 }
 
 fn say_disk_too_large(case: &Case) -> String {
-    let most = case.datastore.max_virtual_disk.and_then(Bytes::new).unwrap_or(Bytes::MAX);
+    let most = case.largest_disk().unwrap_or(Bytes::MAX);
     let disks = case.too_large().map(|disk| format!("{} is {} B", disk.label, disk.size.bytes.get()));
     format!("{}; the largest here is {} B", disks.collect::<Vec<_>>().join(", "), most.get())
 }
 
-/// A capability that vCenter does not report is there.
+/// A capability that vCenter does not have is there; one that it does not show may be missing.
 fn provisioning(case: &Case) -> Outcome {
-    Outcome::fails_if(case.request.thin && case.datastore.thin_provisioning == Some(false))
+    match case.datastore.thin_provisioning {
+        _ if !case.request.thin => Outcome::Holds,
+        Property::Withheld => Outcome::Lacks,
+        Property::Absent => Outcome::Holds,
+        Property::Known(supported) => Outcome::fails_if(!supported),
+    }
 }
 
 fn say_provisioning(_: &Case) -> String {

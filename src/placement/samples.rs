@@ -1,7 +1,7 @@
 //! Values for tests all over the crate. No I/O.
 
 use super::compute::{Cluster, Compute, Datacenter, Host, Mount, Mounts};
-use super::inventory::{Datastore, MoRef};
+use super::inventory::{Datastore, MoRef, Property};
 
 pub const GIB: u64 = 1 << 30;
 
@@ -39,8 +39,8 @@ pub fn datastore(moref: &str, name: &str, kind: &str) -> Datastore {
         free: Some(1024 * GIB),
         uncommitted: Some(0),
         multiple_host_access: Some(true),
-        max_virtual_disk: None,
-        thin_provisioning: Some(true),
+        max_virtual_disk: Property::Absent,
+        thin_provisioning: Property::Known(true),
         figures_time: None,
         mounts: Mounts::Read(mounts),
     }

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::decode::{
-    mounts::RawMount,
     updates::{
         IN_MAINTENANCE, INFO_TIMESTAMP, Kind, MAX_VIRTUAL_DISK, ObjectUpdate, Patch, THIN_PROVISIONING,
     },
     value::{Field, Reason, Summary, flag, parsed, size},
 };
+use super::mounts::{HostNumbers, MountTable};
 use super::soap::Ref;
-use crate::placement::{Cluster, Compute, Datacenter, Datastore, Host, Inventory, MoRef, Mount, Mounts};
+use crate::placement::{Cluster, Compute, Datacenter, Datastore, Host, Inventory, MoRef, Property};
 
 /// The rows of all watched objects, by id.
 #[derive(Default)]
@@ -28,11 +28,15 @@ pub(crate) struct Cache {
     /// Clusters, and the compute resources that standalone hosts are.
     clusters: BTreeMap<String, Row>,
     hosts: BTreeMap<String, Row>,
+    /// A host or cluster came, went or moved since the last complete answer.
+    hosts_changed: bool,
+    /// Of all datastores.
+    pub mounts: MountTable,
     /// Rows whose object has no usable reference: they cannot be kept, only counted.
     nameless: usize,
 }
 
-/// One object. Only a datastore has a summary and mounts.
+/// One object. Only a datastore has a summary.
 #[derive(Default)]
 struct Row {
     datacenter: bool,
@@ -43,21 +47,16 @@ struct Row {
     max_virtual_disk: Field<u64>,
     thin_provisioning: Field<bool>,
     in_maintenance: Field<bool>,
-    mounts: ReadMounts,
-    /// The mounts are to be read, or read again.
-    mounts_due: bool,
     /// A change that could not be understood; cleared when the object enters anew.
     spoiled: Option<Reason>,
 }
 
-/// The mounts of a datastore, as they were read last.
-#[derive(Default)]
-enum ReadMounts {
-    #[default]
-    Never,
-    /// vCenter did not return them, or not so that they can be understood.
-    Missing,
-    Read(Vec<RawMount>),
+/// What does not change without the mounts: of a datastore, who reaches it; of a host or cluster, where it is.
+#[derive(PartialEq)]
+struct Bearing {
+    parent: Option<String>,
+    accessible: Option<bool>,
+    multiple_host_access: Option<bool>,
 }
 
 /// What the cache amounts to.
@@ -85,6 +84,8 @@ impl Snapshot {
     }
 }
 
+/// No vCenter has more objects than this; a page that never ends does.
+const MAX_OBJECTS: usize = 1_000_000;
 /// Levels from a datastore or host up to its datacenter, at most; folders cannot nest deeper than this in
 /// practice, and a malformed answer could make a circle of them.
 const MAX_LEVELS: usize = 64;
@@ -95,11 +96,11 @@ impl Cache {
         Self { root: root.id.clone(), ..Self::default() }
     }
 
-    /// Objects kept.
-    pub fn len(&self) -> usize {
-        [&self.datastores, &self.containers, &self.clusters, &self.hosts]
-            .into_iter()
-            .fold(0, |sum, rows| sum.saturating_add(rows.len()))
+    /// It holds more than any vCenter has.
+    pub fn is_too_large(&self) -> bool {
+        let rows = [&self.datastores, &self.containers, &self.clusters, &self.hosts];
+        let objects = rows.into_iter().fold(0, |sum: usize, rows| sum.saturating_add(rows.len()));
+        objects > MAX_OBJECTS || self.mounts.is_too_large()
     }
 
     /// Applies one row.
@@ -120,65 +121,45 @@ impl Cache {
             "HostSystem" => &mut self.hosts,
             _ => return,
         };
+        let before = rows.get(&object.id).map(Row::bearing);
         match update.kind {
             Kind::Leave => {
                 rows.remove(&object.id);
             }
             Kind::Enter => {
-                let mut row =
-                    Row { datacenter: object.kind == "Datacenter", mounts_due: true, ..Row::default() };
+                let mut row = Row { datacenter: object.kind == "Datacenter", ..Row::default() };
                 update.patches.into_iter().for_each(|patch| row.patch(patch));
-                // What is sent again is what is known already: its mounts stay until they are read again.
-                if let Some(before) = rows.remove(&object.id) {
-                    row.mounts_due = before.mounts_due || row.reach() != before.reach();
-                    row.mounts = before.mounts;
-                }
-                rows.insert(object.id, row);
+                rows.insert(object.id.clone(), row);
             }
             // For an object that has not entered, or has left, a change means nothing.
             Kind::Modify => {
                 if let Some(row) = rows.get_mut(&object.id) {
-                    let reach = row.reach();
                     update.patches.into_iter().for_each(|patch| row.patch(patch));
-                    row.mounts_due |= row.reach() != reach;
                 }
             }
             Kind::Unknown => {
-                rows.entry(object.id).or_default().spoiled = Some(Reason::Operation);
+                rows.entry(object.id.clone()).or_default().spoiled = Some(Reason::Operation);
             }
         }
-    }
-
-    /// Up to this many datastores whose mounts are to be read, those never read first.
-    pub fn mounts_due(&self, most: usize) -> Vec<Ref> {
-        let due = |never: bool| {
-            self.datastores
-                .iter()
-                .filter(move |(_, row)| row.mounts_due && matches!(row.mounts, ReadMounts::Never) == never)
-        };
-        let ids = due(true).chain(due(false)).take(most).map(|(id, _)| id.clone());
-        ids.map(|id| Ref { kind: "Datastore".to_owned(), id }).collect()
-    }
-
-    /// Every datastore's mounts are to be read again; until then they stay as they are.
-    pub fn reread_mounts(&mut self) {
-        for row in self.datastores.values_mut() {
-            row.mounts_due = true;
+        let after = rows.get(&object.id).map(Row::bearing);
+        match object.kind.as_str() {
+            "Datastore" if after.is_none() => self.mounts.remove(&object.id),
+            "Datastore" if before != after => self.mounts.want(object.id),
+            "HostSystem" | "ComputeResource" | "ClusterComputeResource" => {
+                self.hosts_changed |= before != after;
+            }
+            _ => {}
         }
     }
 
-    /// Which hosts there are, and in which compute resource each is: when that changes, mounts do.
-    pub fn host_set(&self) -> Vec<(String, Option<String>)> {
-        let parent = |row: &Row| row.parent.known().map(|parent| parent.id.clone());
-        self.hosts.iter().map(|(id, row)| (id.clone(), parent(row))).collect()
-    }
-
-    /// Takes the mounts of one datastore as they were read.
-    pub fn set_mounts(&mut self, datastore: &str, mounts: Option<Vec<RawMount>>) {
-        if let Some(row) = self.datastores.get_mut(datastore) {
-            row.mounts = mounts.map_or(ReadMounts::Missing, ReadMounts::Read);
-            row.mounts_due = false;
+    /// Whether a host or cluster came, went or moved since this was asked last. All mounts are wanted then:
+    /// which of them changed is not said anywhere.
+    pub fn hosts_have_changed(&mut self) -> bool {
+        let changed = std::mem::take(&mut self.hosts_changed);
+        if changed {
+            self.mounts.want_all();
         }
+        changed
     }
 
     /// The inventory as it is now. Only to be asked for after a complete answer.
@@ -187,15 +168,16 @@ impl Cache {
         let mut kept = Vec::with_capacity(self.datastores.len());
         let mut withheld = 0_usize;
         let compute = self.compute();
+        let hosts = self.mounts.hosts_in(&compute);
         for (id, row) in &self.datastores {
-            if let Some(reason) = row.malformed() {
+            if let Some(reason) = row.malformed().or_else(|| self.mounts.malformed(id)) {
                 skipped.push((id.clone(), reason));
                 continue;
             }
             if row.is_withheld() {
                 withheld = withheld.saturating_add(1);
             }
-            kept.push(self.datastore(id, row, &compute));
+            kept.push(self.datastore(id, row, &hosts));
         }
         for (id, row) in self.containers.iter().chain(&self.clusters).chain(&self.hosts) {
             skipped.extend(row.malformed().map(|reason| (id.clone(), reason)));
@@ -208,13 +190,13 @@ impl Cache {
         }
     }
 
-    fn datastore(&self, id: &str, row: &Row, compute: &Compute) -> Datastore {
+    fn datastore(&self, id: &str, row: &Row, hosts: &HostNumbers) -> Datastore {
         let summary = &row.summary;
         let accessible = summary.accessible.known().copied();
         Datastore {
             moref: MoRef(id.to_owned()),
             name: row.name.known().cloned().unwrap_or_default(),
-            datacenter: self.way_up(row).find(|(_, row)| row.datacenter).map(|(id, _)| MoRef(id.to_owned())),
+            datacenter: self.datacenter_above(row),
             kind: summary.kind.known().cloned(),
             url: summary.url.known().cloned().unwrap_or_default(),
             accessible,
@@ -223,18 +205,10 @@ impl Cache {
             free: summary.free.known().copied(),
             uncommitted: summary.uncommitted.known().copied(),
             multiple_host_access: summary.multiple_host_access.known().copied(),
-            max_virtual_disk: row.max_virtual_disk.known().copied(),
-            thin_provisioning: row.thin_provisioning.known().copied(),
+            max_virtual_disk: property(&row.max_virtual_disk),
+            thin_provisioning: property(&row.thin_provisioning),
             figures_time: row.figures_time.known().copied(),
-            mounts: match &row.mounts {
-                ReadMounts::Never => Mounts::Unread,
-                ReadMounts::Missing => Mounts::Missing,
-                ReadMounts::Read(mounts) => {
-                    let hosts: Vec<_> = mounts.iter().map(|raw| (MoRef(raw.host.clone()), raw)).collect();
-                    let mounts = hosts.iter().map(|(host, raw)| (host, mount(raw, accessible)));
-                    Mounts::Read(compute.mounts(mounts))
-                }
-            },
+            mounts: self.mounts.of(id, accessible, hosts),
         }
     }
 
@@ -254,19 +228,24 @@ impl Cache {
                 .collect(),
             hosts
                 .map(|(id, row)| {
-                    let above = row.parent.known().map(|parent| &parent.id);
-                    let datacenter = self.way_up(row).find(|(_, row)| row.datacenter);
+                    let above = row.parent.known().and_then(|parent| self.clusters.get_key_value(&parent.id));
                     Host {
                         moref: moref(id),
                         name: name(row),
                         path: self.path(row),
-                        cluster: above.filter(|id| self.clusters.contains_key(*id)).map(moref),
-                        datacenter: datacenter.map(|(id, _)| MoRef(id.to_owned())),
+                        cluster: above.filter(sane).map(|(id, _)| moref(id)),
+                        datacenter: self.datacenter_above(row),
                         in_maintenance: row.in_maintenance.known() == Some(&true),
                     }
                 })
                 .collect(),
         )
+    }
+
+    /// The datacenter, unless it is one that is left out.
+    fn datacenter_above(&self, row: &Row) -> Option<MoRef> {
+        let (id, datacenter) = self.way_up(row).find(|(_, row)| row.datacenter)?;
+        datacenter.malformed().is_none().then(|| MoRef(id.to_owned()))
     }
 
     /// The objects above, nearest first, as far as vCenter shows the way.
@@ -292,16 +271,11 @@ impl Cache {
     }
 }
 
-/// How one host has a datastore. Where the mount does not say whether the host reaches it, the datastore does.
-fn mount(raw: &RawMount, accessible: Option<bool>) -> Mount {
-    if raw.mounted == Some(false) {
-        Mount::Unmounted
-    } else if raw.accessible.or(accessible) != Some(true) {
-        Mount::Inaccessible
-    } else if raw.writable {
-        Mount::Usable
-    } else {
-        Mount::ReadOnly
+fn property<T: Copy>(field: &Field<T>) -> Property<T> {
+    match field {
+        Field::Absent => Property::Absent,
+        Field::Known(value) => Property::Known(*value),
+        Field::Withheld | Field::Malformed(_) => Property::Withheld,
     }
 }
 
@@ -330,10 +304,13 @@ impl Row {
         }
     }
 
-    /// What changes together with mounts.
-    fn reach(&self) -> (Option<bool>, Option<bool>) {
+    fn bearing(&self) -> Bearing {
         let Summary { accessible, multiple_host_access, .. } = &self.summary;
-        (accessible.known().copied(), multiple_host_access.known().copied())
+        Bearing {
+            parent: self.parent.known().map(|parent| parent.id.clone()),
+            accessible: accessible.known().copied(),
+            multiple_host_access: multiple_host_access.known().copied(),
+        }
     }
 
     fn malformed(&self) -> Option<Reason> {

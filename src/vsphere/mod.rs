@@ -10,7 +10,7 @@
 //! - [`soap`]: requests as typed values, the reader of foreign XML, faults.
 //! - [`decode`]: answers as plain rows; [`version`]: which API version to speak.
 //! - [`session`]: discover, log in, log out; [`watch`]: the long poll.
-//! - [`cache`]: rows into an inventory; pure.
+//! - [`cache`]: rows into an inventory; pure. [`mounts`]: which hosts mount which datastores.
 //!
 //! Three rules hold everywhere: nothing is made of half of an answer; a dead session is not an empty
 //! vCenter; one odd object does not hide the others.
@@ -19,6 +19,7 @@ mod cache;
 mod credentials;
 mod decode;
 mod error;
+mod mounts;
 mod observe;
 mod session;
 mod soap;

@@ -13,8 +13,9 @@ use tokio::{
 use super::{
     Endpoint, Report,
     cache::{Cache, Snapshot},
-    decode::{mounts::MountsPage, updates::UpdateSet, value::Reason},
+    decode::{updates::UpdateSet, value::Reason},
     error::Error,
+    mounts::MountReader,
     observe::Observer,
     session::{CALL_DEADLINE, GOODBYE_DEADLINE, Session},
     soap::{Ref, envelope::Request, returned_nothing, returned_ref},
@@ -28,12 +29,6 @@ const WAIT_MARGIN: Duration = Duration::from_secs(10);
 /// Two complete answers are at least this far apart, so that a server which answers at once, or whose
 /// objects change all the time, is not asked without pause.
 const PACE: Duration = Duration::from_millis(250);
-/// No vCenter has more objects than this; a page that never ends does.
-const MAX_OBJECTS: usize = 1_000_000;
-/// Datastores whose mounts are read with one request: 13 kB each at 64 hosts.
-const MOUNTS_PAGE: usize = 100;
-/// A mount that turns read-only shows nowhere in the watch, so that all are read again now and then.
-const REREAD_MOUNTS: Duration = Duration::from_mins(10);
 /// Log lines about skipped objects, per run.
 const MAX_LOGGED: usize = 100;
 
@@ -148,16 +143,17 @@ impl<'a> Watch<'a> {
         let mut cache = Cache::below(&self.session.content.root_folder);
         let mut version = String::new();
         let mut truncated = false;
-        let mut reread = Instant::now() + REREAD_MOUNTS;
-        let mut host_set = Vec::new();
+        let mut mounts = MountReader::default();
         loop {
+            if cache.is_too_large() {
+                return End::Failed(Error::TooLarge("more objects than any vCenter has"));
+            }
             let asked = Instant::now();
-            let reading = !cache.mounts_due(1).is_empty();
             let request = Request::WaitForUpdatesEx {
                 collector: &objects.collector,
                 version: &version,
                 // While mounts are to be read there is better to do than to wait.
-                max_wait_seconds: if reading { 0 } else { self.max_wait },
+                max_wait_seconds: if mounts.is_busy(&cache) { 0 } else { self.max_wait },
                 max_objects: PAGE,
             };
             self.waiting = Some(objects.collector.clone());
@@ -173,9 +169,6 @@ impl<'a> Watch<'a> {
                 Some(set) => {
                     for update in set.objects {
                         cache.apply(update);
-                    }
-                    if cache.len() > MAX_OBJECTS {
-                        return End::Failed(Error::TooLarge("more objects than any vCenter has"));
                     }
                     // Only now: what is not applied must be asked for again.
                     version = set.version;
@@ -195,77 +188,19 @@ impl<'a> Watch<'a> {
                 }
                 None => {}
             }
-            let hosts = cache.host_set();
-            if hosts != host_set || Instant::now() >= reread {
-                host_set = hosts;
-                reread = Instant::now() + REREAD_MOUNTS;
-                cache.reread_mounts();
+            if cache.hosts_have_changed() {
+                mounts.forget_rest();
             }
-            let due = cache.mounts_due(MOUNTS_PAGE);
-            if !due.is_empty()
-                && let Err(error) = self.read_mounts(objects, &due, &mut cache).await
-            {
-                return End::of(error, &own);
-            }
-            let changed = brought || !due.is_empty();
-            let report = if changed { self.report(&cache, at) } else { Report::Confirmed { at } };
+            let read = match mounts.read(self.session, &objects.collector, &mut cache, at).await {
+                Ok(read) => read,
+                Err(error) => return End::of(error, &own),
+            };
+            let report = if brought || read { self.report(&cache, at) } else { Report::Confirmed { at } };
             if self.reports.send(report).await.is_err() {
                 return End::Stopped;
             }
             sleep_until(asked + PACE).await;
         }
-    }
-
-    /// Reads the mounts of these datastores. One that is gone by now makes vCenter refuse the whole request, so
-    /// that they are then read one by one.
-    async fn read_mounts(
-        &mut self,
-        objects: &Objects,
-        due: &[Ref],
-        cache: &mut Cache,
-    ) -> Result<(), CallError> {
-        match self.read_mounts_at_once(objects, due, cache).await {
-            Err(CallError::Fault(fault)) if fault.is_about_one_of(due) => {}
-            outcome => return outcome,
-        }
-        for datastore in due {
-            match self.read_mounts_at_once(objects, std::slice::from_ref(datastore), cache).await {
-                // The watch will say that it has left.
-                Err(CallError::Fault(fault)) if fault.is_about_one_of(due) => {
-                    cache.set_mounts(&datastore.id, None);
-                }
-                outcome => outcome?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_mounts_at_once(
-        &mut self,
-        objects: &Objects,
-        due: &[Ref],
-        cache: &mut Cache,
-    ) -> Result<(), CallError> {
-        let collector = &objects.collector;
-        let request = Request::RetrieveMounts { collector, datastores: due };
-        let (mut page, _) = self.session.call(&request, CALL_DEADLINE, MountsPage::read).await?;
-        let mut read = Vec::new();
-        // Each page has at least one of them, unless the server makes fun of its clients.
-        for _ in 0..=due.len() {
-            if page.unauthenticated {
-                return Err(CallError::Other(Error::NotAuthenticated));
-            }
-            read.append(&mut page.datastores);
-            let Some(token) = page.token.take() else { break };
-            let request = Request::ContinueRetrieve { collector, token: &token };
-            (page, _) = self.session.call(&request, CALL_DEADLINE, MountsPage::read).await?;
-        }
-        // Nothing is said of those that the answer leaves out.
-        for datastore in due {
-            let found = read.iter_mut().find(|(id, _)| *id == datastore.id);
-            cache.set_mounts(&datastore.id, found.and_then(|(_, mounts)| mounts.take()));
-        }
-        Ok(())
     }
 
     fn report(&mut self, cache: &Cache, at: Instant) -> Report {

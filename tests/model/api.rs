@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use berth::placement::{Cluster, Compute, Datastore, Host, Inventory, MoRef, Mount, Mounts};
+use berth::placement::{Cluster, Compute, Datastore, Host, Inventory, MoRef, Mount, Mounts, Property};
 use berth::scheduler::{Journal, Key, Meta, SeenPlacement, WriteFailure};
 use serde_json::{Value, json};
 
@@ -50,8 +50,8 @@ pub fn inventories() -> Vec<Arc<Inventory>> {
         free: Some(free),
         uncommitted: Some(0),
         multiple_host_access: Some(true),
-        max_virtual_disk: None,
-        thin_provisioning: None,
+        max_virtual_disk: Property::Absent,
+        thin_provisioning: Property::Absent,
         figures_time: None,
         mounts: mounts.clone(),
     };

@@ -187,8 +187,11 @@ pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, M
         }
     }
     let any_thin = !w.root_thick || w.additional.iter().any(|(_, thick)| !thick);
-    if any_thin && d.thin_provisioning == Some(false) {
+    if any_thin && d.thin_provisioning == Property::Known(false) {
         failed.insert("ProvisioningUnsupported");
+    }
+    if any_thin && d.thin_provisioning == Property::Withheld {
+        failed.insert("IncompleteData");
     }
     let flat = matches!(w.disk_type, Some(DiskType::Flat | DiskType::Sparse));
     if match w.transfer {
@@ -224,9 +227,11 @@ pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, M
         failed.insert("NotAccessible");
         return Some((failed, merits));
     }
-    if d.max_virtual_disk.is_some_and(|most| most > 0 && sizes().any(|size| size > most)) {
-        failed.insert("DiskTooLarge");
-    }
+    match d.max_virtual_disk {
+        Property::Known(most) if most > 0 && sizes().any(|size| size > most) => failed.insert("DiskTooLarge"),
+        Property::Withheld => failed.insert("IncompleteData"),
+        _ => false,
+    };
     let narrowed = wheres.iter().any(|asked| !asked.clusters.is_empty() || !asked.hosts.is_empty());
     match seen.mounts {
         None => {

@@ -384,7 +384,7 @@ fn seen(vector: &Vector, row: &Row, compute: &Compute) -> Datastore {
         free: row.free_bytes,
         uncommitted: None,
         multiple_host_access: None,
-        thin_provisioning: None,
+        thin_provisioning: Property::Absent,
         mounts: Mounts::Read(mounts),
         ..datastore(&row.id, &row.name, "")
     };

@@ -8,6 +8,7 @@ use super::*;
 use crate::api::{
     DiskType, HostAccess, ImageTransfer, Provisioning, Sharing, Strategy as Strategy_, WhenUnsatisfiable,
 };
+use crate::placement::inventory::Property::{Absent, Known, Withheld};
 
 fn sizes() -> impl Strategy<Value = u64> {
     prop_oneof![
@@ -56,6 +57,11 @@ pub(super) fn one_datastore() -> impl Strategy<Value = Seen> {
     let mounts =
         prop_oneof![9 => [mount(), mount(), mount(), mount(), mount()].prop_map(Some), 1 => Just(None)];
     let yes = || select(vec![None, Some(true), Some(true), Some(true), Some(false)]);
+    let thin = select(vec![Absent, Withheld, Known(true), Known(true), Known(false)]);
+    let most = prop_oneof![
+        19 => select(vec![Absent, Absent, Known(0), Known(MIB), Known(3 * MIB)]),
+        1 => Just(Withheld),
+    ];
     (
         0_u8..20,
         (text(&["a", "a-old", "b", "ab", "b\u{7}old", "a-1"]), select(vec!["DC0", "DC0", "DC1"])),
@@ -64,7 +70,7 @@ pub(super) fn one_datastore() -> impl Strategy<Value = Seen> {
         accessible,
         mode,
         (figure(), figure(), prop_oneof![3 => Just(Some(0)), 1 => figure()]),
-        (mounts, yes(), yes(), select(vec![None, None, Some(0), Some(MIB), Some(3 * MIB)])),
+        (mounts, yes(), thin, most),
     )
         .prop_map(
             |(n, (name, datacenter), kind, url, accessible, mode, figures, (mounts, shared, thin, most))| {

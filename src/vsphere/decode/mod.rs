@@ -4,6 +4,7 @@
 //! its own property ([`value::Field::Malformed`]): one odd datastore must not hide the others.
 
 pub(crate) mod content;
+pub(crate) mod missing;
 pub(crate) mod mounts;
 pub(crate) mod updates;
 pub(crate) mod value;

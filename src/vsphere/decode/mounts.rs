@@ -2,8 +2,8 @@
 
 use super::{
     frame_text,
-    updates::is_not_authenticated,
-    value::{Field, flag, reference},
+    missing::{Missing, Why},
+    value::{Field, Reason, flag, reference},
 };
 use crate::vsphere::soap::{
     Ref,
@@ -18,9 +18,9 @@ const MOST_HOSTS: usize = 4096;
 pub(crate) struct MountsPage {
     /// More of the same answer is waiting under this token.
     pub token: Option<String>,
-    /// Id of each datastore, and its mounts; none when vCenter did not return them, or not so that they can be
-    /// understood.
-    pub datastores: Vec<(String, Option<Vec<RawMount>>)>,
+    /// Id of each datastore, and its mounts. vCenter has none to show when no host knows the datastore, so that
+    /// absent means mounted by none.
+    pub datastores: Vec<(String, Field<Vec<RawMount>>)>,
     /// A `missingSet` says that the session is dead.
     pub unauthenticated: bool,
 }
@@ -64,18 +64,17 @@ impl MountsPage {
     }
 
     fn read_object(&mut self, reader: &mut Reader<'_>) -> Result<(), XmlError> {
-        let (mut id, mut mounts) = (None, None);
+        let (mut id, mut mounts) = (None, Field::Absent);
         while let Some(tag) = reader.child()? {
             match tag.name() {
                 "obj" => {
                     let object = reference(tag.moref_type().as_deref(), &reader.text()?);
                     id = object.known().map(|object| object.id.clone());
                 }
-                "propSet" => mounts = read_property(reader)?.or(mounts),
+                "propSet" => mounts = read_property(reader)?.unwrap_or(mounts),
                 "missingSet" => {
-                    let mut dead = is_not_authenticated(reader, &tag);
-                    reader.skip_looking_at(|reader, inner| dead |= is_not_authenticated(reader, inner))?;
-                    self.unauthenticated |= dead;
+                    mounts = Field::Withheld;
+                    self.unauthenticated |= Missing::read(reader)?.why == Why::Unauthenticated;
                 }
                 _ => reader.skip()?,
             }
@@ -85,12 +84,13 @@ impl MountsPage {
     }
 }
 
-fn read_property(reader: &mut Reader<'_>) -> Result<Option<Vec<RawMount>>, XmlError> {
+/// None: it is another property.
+fn read_property(reader: &mut Reader<'_>) -> Result<Option<Field<Vec<RawMount>>>, XmlError> {
     let (mut is_host, mut mounts) = (false, None);
     while let Some(tag) = reader.child()? {
         match tag.name() {
             "name" => is_host = reader.text()? == "host",
-            "val" if is_host => mounts = read_mounts(reader)?,
+            "val" if is_host => mounts = Some(read_mounts(reader)?),
             _ => reader.skip()?,
         }
     }
@@ -98,7 +98,7 @@ fn read_property(reader: &mut Reader<'_>) -> Result<Option<Vec<RawMount>>, XmlEr
 }
 
 /// One entry that makes no sense spoils all of them: what is left of them would say too little.
-fn read_mounts(reader: &mut Reader<'_>) -> Result<Option<Vec<RawMount>>, XmlError> {
+fn read_mounts(reader: &mut Reader<'_>) -> Result<Field<Vec<RawMount>>, XmlError> {
     let mut mounts = Some(Vec::new());
     while let Some(tag) = reader.child()? {
         if tag.name() != "DatastoreHostMount" {
@@ -114,7 +114,7 @@ fn read_mounts(reader: &mut Reader<'_>) -> Result<Option<Vec<RawMount>>, XmlErro
             _ => None,
         };
     }
-    Ok(mounts)
+    Ok(mounts.map_or(Field::Malformed(Reason::Mount), Field::Known))
 }
 
 fn read_mount(reader: &mut Reader<'_>) -> Result<Option<RawMount>, XmlError> {
@@ -159,7 +159,9 @@ mod tests {
     fn mounts_are_read_as_a_vcenter_writes_them() {
         let page = read(samples::MOUNTS_PAGE).unwrap();
         assert_eq!((page.token.as_deref(), page.unauthenticated), (Some("7"), false));
-        let [(first, Some(mounts)), (second, None)] = page.datastores.as_slice() else { panic!("{page:?}") };
+        let [(first, Field::Known(mounts)), (second, Field::Withheld)] = page.datastores.as_slice() else {
+            panic!("{page:?}")
+        };
         assert_eq!((first.as_str(), second.as_str()), ("datastore-17", "datastore-18"));
         assert_eq!(
             mounts.as_slice(),
@@ -176,7 +178,7 @@ mod tests {
         ] {
             let document = samples::MOUNTS_PAGE.replacen(from, to, 1);
             assert_ne!(document, samples::MOUNTS_PAGE, "{from}");
-            assert_eq!(read(&document).unwrap().datastores[0].1, None, "{to}");
+            assert_eq!(read(&document).unwrap().datastores[0].1, Field::Malformed(Reason::Mount), "{to}");
         }
         let dead = samples::MOUNTS_PAGE.replace("NoPermission", "NotAuthenticated");
         assert!(read(&dead).unwrap().unauthenticated);

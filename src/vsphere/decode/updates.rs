@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::{
     frame_text,
+    missing::{Missing, Why},
     value::{Field, Reason, Summary, name, reference},
 };
 use crate::vsphere::soap::{
     Ref,
-    reader::{Reader, Tag, XmlError},
+    reader::{Reader, XmlError},
 };
 
 /// One answer that brings something.
@@ -19,8 +20,7 @@ pub(crate) struct UpdateSet {
     /// More of the same answer is waiting: the rows so far are half of the truth.
     pub truncated: bool,
     pub objects: Vec<ObjectUpdate>,
-    /// A `missingSet` says that the session is dead. vCenter answers so with HTTP 200, and then "no
-    /// properties" does not mean that there are none.
+    /// A `missingSet` says that the session is dead.
     pub unauthenticated: bool,
 }
 
@@ -99,7 +99,7 @@ impl UpdateSet {
                     let object = self.read_object(reader)?;
                     self.objects.push(object);
                 }
-                "missingSet" => self.read_missing(reader).map(drop)?,
+                "missingSet" => self.unauthenticated |= Missing::read(reader)?.why == Why::Unauthenticated,
                 _ => reader.skip()?,
             }
         }
@@ -120,37 +120,20 @@ impl UpdateSet {
                     }
                 }
                 "obj" => update.object = reference(tag.moref_type().as_deref(), &reader.text()?),
-                "changeSet" => update.patches.extend(read_change(reader)?),
+                "changeSet" => read_change(reader, &mut update.patches)?,
                 "missingSet" => {
-                    let path = self.read_missing(reader)?;
-                    update.patches.extend(unreadable(&path));
+                    let missing = Missing::read(reader)?;
+                    match missing.why {
+                        Why::Unauthenticated => self.unauthenticated = true,
+                        Why::Unknown => no_value(&missing.path, Nothing::Absent, &mut update.patches),
+                        Why::Withheld => no_value(&missing.path, Nothing::Withheld, &mut update.patches),
+                    }
                 }
                 _ => reader.skip()?,
             }
         }
         Ok(update)
     }
-
-    /// Reads a `missingSet` of a property or of an object and returns the property's path.
-    fn read_missing<'x>(&mut self, reader: &mut Reader<'x>) -> Result<Cow<'x, str>, XmlError> {
-        let mut path = Cow::Borrowed("");
-        while let Some(tag) = reader.child()? {
-            if tag.name() == "path" {
-                path = reader.text()?;
-                continue;
-            }
-            // Anywhere inside: a fault can be wrapped in others.
-            let mut dead = is_not_authenticated(reader, &tag);
-            reader.skip_looking_at(|reader, inner| dead |= is_not_authenticated(reader, inner))?;
-            self.unauthenticated |= dead;
-        }
-        Ok(path)
-    }
-}
-
-pub(super) fn is_not_authenticated<'x>(reader: &Reader<'x>, tag: &Tag<'x>) -> bool {
-    reader.xsi_type(tag).is_some_and(|name| name == "NotAuthenticated")
-        || tag.name() == "NotAuthenticatedFault"
 }
 
 /// Properties that are watched by their own path, and their text.
@@ -160,80 +143,101 @@ pub(crate) const MAX_VIRTUAL_DISK: &str = "info.maxVirtualDiskCapacity";
 pub(crate) const THIN_PROVISIONING: &str = "capability.perFileThinProvisioningSupported";
 pub(crate) const IN_MAINTENANCE: &str = "runtime.inMaintenanceMode";
 
-fn part(path: &str) -> Option<&'static str> {
-    PARTS.into_iter().find(|part| *part == path)
+/// Why a property has no value.
+#[derive(Clone, Copy)]
+enum Nothing {
+    Absent,
+    Withheld,
 }
 
-/// A property that vCenter has but does not show.
-fn unreadable(path: &str) -> Option<Patch> {
+impl<T> From<Nothing> for Field<T> {
+    fn from(nothing: Nothing) -> Self {
+        match nothing {
+            Nothing::Absent => Self::Absent,
+            Nothing::Withheld => Self::Withheld,
+        }
+    }
+}
+
+/// The [`PARTS`] that a path is or encloses: without `info` there is no `info.timestamp`.
+fn parts_of(path: &str) -> impl Iterator<Item = &'static str> {
+    let encloses = move |part: &str| {
+        part.strip_prefix(path).is_some_and(|below| below.is_empty() || below.starts_with('.'))
+    };
+    PARTS.into_iter().filter(move |part| encloses(part))
+}
+
+fn is_watched(path: &str) -> bool {
+    matches!(path, "" | "name" | "parent" | "summary")
+        || path.starts_with("summary.")
+        || parts_of(path).next().is_some()
+}
+
+/// What it means that the property of this path, with everything that it encloses, has no value.
+fn no_value(path: &str, nothing: Nothing, patches: &mut Vec<Patch>) {
     match path {
-        "name" => Some(Patch::Name(Field::Withheld)),
-        "parent" => Some(Patch::Parent(Field::Withheld)),
-        "summary" => Some(Patch::Summary(Box::new(Summary::withheld()))),
-        _ => part(path).map(|part| Patch::Part(part, Field::Withheld)).or_else(|| {
-            path.strip_prefix("summary.").map(|part| Patch::SummaryPart(part.to_owned(), Field::Withheld))
-        }),
+        "" => patches.push(Patch::Spoiled(Reason::Operation)),
+        "name" => patches.push(Patch::Name(nothing.into())),
+        "parent" => patches.push(Patch::Parent(nothing.into())),
+        "summary" => {
+            let summary = match nothing {
+                Nothing::Absent => Summary::default(),
+                Nothing::Withheld => Summary::withheld(),
+            };
+            patches.push(Patch::Summary(Box::new(summary)));
+        }
+        _ => match path.strip_prefix("summary.") {
+            Some(part) => patches.push(Patch::SummaryPart(part.to_owned(), nothing.into())),
+            None => patches.extend(parts_of(path).map(|part| Patch::Part(part, nothing.into()))),
+        },
     }
 }
 
 /// The value of a change while its name may still be unknown.
 enum Raw<'x> {
-    Nothing,
     Text(Option<String>, Cow<'x, str>),
     Summary(Box<Summary>),
 }
 
 /// Reads one `changeSet`. The name comes before the value in every known answer; the other order is not an
-/// error of the document, it only spoils the object.
-fn read_change(reader: &mut Reader<'_>) -> Result<Option<Patch>, XmlError> {
-    let (mut path, mut op, mut value) = (Cow::Borrowed(""), Cow::Borrowed(""), Raw::Nothing);
+/// error of the document, it only spoils the object. An assignment without a value takes the value away.
+fn read_change(reader: &mut Reader<'_>, patches: &mut Vec<Patch>) -> Result<(), XmlError> {
+    let (mut path, mut op, mut value) = (Cow::Borrowed(""), Cow::Borrowed(""), None);
     while let Some(tag) = reader.child()? {
         match tag.name() {
             "name" => path = reader.text()?,
             "op" => op = reader.text()?,
-            "val" if path == "summary" => value = Raw::Summary(Box::new(Summary::read(reader)?)),
-            "val" => value = Raw::Text(tag.moref_type().map(Cow::into_owned), reader.text()?),
+            "val" if path == "summary" => value = Some(Raw::Summary(Box::new(Summary::read(reader)?))),
+            "val" => value = Some(Raw::Text(tag.moref_type().map(Cow::into_owned), reader.text()?)),
             _ => reader.skip()?,
         }
     }
-    let known = matches!(path.as_ref(), "name" | "parent" | "summary" | "")
-        || path.starts_with("summary.")
-        || part(&path).is_some();
-    if !known {
-        return Ok(None);
+    if !is_watched(&path) {
+        return Ok(());
     }
-    let value = match op.trim() {
-        "assign" | "add" => value,
-        "remove" | "indirectRemove" => return Ok(Some(removed(&path))),
-        _ => return Ok(Some(Patch::Spoiled(Reason::Operation))),
-    };
-    Ok(Some(match (path.as_ref(), value) {
+    match (op.trim(), value) {
+        ("assign" | "add", Some(value)) => patches.push(assigned(&path, value)),
+        ("assign", None) | ("remove" | "indirectRemove", _) => no_value(&path, Nothing::Absent, patches),
+        _ => patches.push(Patch::Spoiled(Reason::Operation)),
+    }
+    Ok(())
+}
+
+fn assigned(path: &str, value: Raw<'_>) -> Patch {
+    match (path, value) {
         ("name", Raw::Text(_, text)) => Patch::Name(name(&text)),
         ("parent", Raw::Text(kind, id)) => Patch::Parent(reference(kind.as_deref(), &id)),
         ("summary", Raw::Summary(summary)) => Patch::Summary(summary),
-        (path, Raw::Text(_, text)) if part(path).is_some() => {
-            Patch::Part(part(path).unwrap_or_default(), Field::Known(text.into_owned()))
+        (path, Raw::Text(_, text)) => {
+            if let Some(part) = PARTS.into_iter().find(|part| *part == path) {
+                Patch::Part(part, Field::Known(text.into_owned()))
+            } else if let Some(part) = path.strip_prefix("summary.") {
+                Patch::SummaryPart(part.to_owned(), Field::Known(text.into_owned()))
+            } else {
+                Patch::Spoiled(Reason::Operation)
+            }
         }
-        (path, Raw::Text(_, text)) if path.starts_with("summary.") => Patch::SummaryPart(
-            path.trim_start_matches("summary.").to_owned(),
-            Field::Known(text.into_owned()),
-        ),
-        _ => Patch::Spoiled(Reason::Operation),
-    }))
-}
-
-fn removed(path: &str) -> Patch {
-    match path {
-        "name" => Patch::Name(Field::Absent),
-        "parent" => Patch::Parent(Field::Absent),
-        "summary" => Patch::Summary(Box::default()),
-        _ => match path.strip_prefix("summary.") {
-            Some(part) => Patch::SummaryPart(part.to_owned(), Field::Absent),
-            None => match self::part(path) {
-                Some(part) => Patch::Part(part, Field::Absent),
-                None => Patch::Spoiled(Reason::Operation),
-            },
-        },
+        (_, Raw::Summary(_)) => Patch::Spoiled(Reason::Operation),
     }
 }
 
@@ -295,6 +299,50 @@ mod tests {
         assert_eq!(changed.kind, Kind::Modify);
         assert_eq!(summary_of(changed).free, Known(12345));
         assert_eq!((gone.kind, gone.patches.len()), (Kind::Leave, 0));
+    }
+
+    /// The patches of the first object, after a replacement in the page of a vCenter.
+    fn patches(from: &str, to: &str) -> String {
+        let document = samples::VCENTER_PAGE.replacen(from, to, 1);
+        assert_ne!(document, samples::VCENTER_PAGE, "{from}");
+        let set = read(&document).unwrap().unwrap();
+        assert!(!set.unauthenticated);
+        format!("{:?}", set.objects[0].patches)
+    }
+
+    #[test]
+    fn an_assignment_without_a_value_takes_the_value_away() {
+        let before = "<changeSet><name>summary</name>";
+        for (path, expected) in [
+            ("info.timestamp", "Part(\"info.timestamp\", Absent)"),
+            ("name", "Name(Absent)"),
+            ("summary.uncommitted", "SummaryPart(\"uncommitted\", Absent)"),
+        ] {
+            let change = format!("<changeSet><name>{path}</name><op>assign</op></changeSet>");
+            let found = patches(before, &format!("{change}{before}"));
+            assert!(found.contains(expected) && !found.contains("Spoiled"), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_property_is_missing_with_the_one_that_encloses_it() {
+        let missing = |path: &str, fault: &str| {
+            let missing = format!(
+                "</changeSet><missingSet><path>{path}</path><fault><fault xsi:type=\"{fault}\"/>\
+                 <localizedMessage/></fault></missingSet></objectSet>"
+            );
+            patches("</changeSet></objectSet>", &missing)
+        };
+        let thin = "Part(\"capability.perFileThinProvisioningSupported\", ";
+        for path in ["capability", "capability.perFileThinProvisioningSupported"] {
+            assert!(missing(path, "NoPermission").contains(&format!("{thin}Withheld)")), "{path}");
+            assert!(missing(path, "InvalidProperty").contains(&format!("{thin}Absent)")), "{path}");
+        }
+        let info = missing("info", "NoPermission");
+        assert!(info.contains("Part(\"info.timestamp\", Withheld)"), "{info}");
+        assert!(info.contains("Part(\"info.maxVirtualDiskCapacity\", Withheld)"), "{info}");
+        assert!(!missing("cap", "NoPermission").contains("Part("), "the beginning of a word is no property");
+        assert!(missing("", "NoPermission").contains("Spoiled"), "what is missing must be said");
     }
 
     #[test]

@@ -19,13 +19,16 @@ pub enum Reason {
     Size,
     /// A flag that is neither true nor false.
     Flag,
-    /// A kind of update or a change operation that the API does not have, or an assignment without value.
+    /// A kind of update or a change operation that the API does not have.
     Operation,
+    /// A mount without host or access mode, or more mounts than a datastore has.
+    Mount,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [Self::Reference, Self::Text, Self::Size, Self::Flag, Self::Operation];
+    pub const ALL: [Self; 6] =
+        [Self::Reference, Self::Text, Self::Size, Self::Flag, Self::Operation, Self::Mount];
 
     /// A fixed word, for metrics and logs: a closed set.
     #[must_use]
@@ -36,6 +39,7 @@ impl Reason {
             Self::Size => "size",
             Self::Flag => "flag",
             Self::Operation => "operation",
+            Self::Mount => "mount",
         }
     }
 }

@@ -63,15 +63,14 @@ impl Fault {
     /// Whether it says that what this session built on the server is no longer there, so that building it
     /// anew may help.
     pub fn is_stale(&self, own: &[Ref]) -> bool {
-        self.name == "InvalidCollectorVersion" || self.is_about_one_of(own)
+        let missing = self.missing_object();
+        self.name == "InvalidCollectorVersion" || missing.is_some_and(|id| own.iter().any(|own| own.id == id))
     }
-}
 
-impl Fault {
-    /// Whether it says that one of these objects is no longer there.
-    pub fn is_about_one_of(&self, objects: &[Ref]) -> bool {
-        self.name == "ManagedObjectNotFound"
-            && self.object.as_ref().is_some_and(|object| objects.iter().any(|o| o.id == object.id))
+    /// The id of the object of which it says that it is no longer there.
+    pub fn missing_object(&self) -> Option<&str> {
+        let object = self.object.as_ref().filter(|_| self.name == "ManagedObjectNotFound")?;
+        Some(&object.id)
     }
 
     /// The label of the error that it becomes.

@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 use super::samples;
 use crate::vsphere::{
     cache::{Cache, Snapshot},
-    decode::{updates::UpdateSet, value::Reason},
+    decode::{
+        mounts::RawMount,
+        updates::UpdateSet,
+        value::{Field, Reason},
+    },
     soap,
 };
 
@@ -52,6 +57,32 @@ fn folders_in_a_circle_have_no_datacenter() {
         + &samples::container_enter("Folder", "group-s5", "a", Some("group-s6"))
         + &samples::container_enter("Folder", "group-s6", "b", Some("group-s5"));
     assert_eq!(snapshot_of(&objects).inventory.datastores()[0].datacenter, None);
+}
+
+#[test]
+fn what_is_in_an_object_that_is_left_out_is_in_none() {
+    let cluster = |name: &str| {
+        samples::container_enter("ClusterComputeResource", "domain-c8", name, Some("datacenter-3"))
+    };
+    let host = samples::container_enter("HostSystem", "host-1", "h1", Some("domain-c8"));
+    let all = |objects: &str| {
+        let objects =
+            objects.to_owned() + &tree() + &host + &samples::datastore_enter("datastore-1", "one", 2, 1);
+        snapshot_of(&objects).inventory
+    };
+    let sane = all(&cluster("C0"));
+    let dc = &sane.compute().datacenters()[0].moref;
+    assert_eq!(sane.compute().hosts()[0].cluster, Some(sane.compute().clusters()[0].moref.clone()));
+    assert_eq!(sane.datastores()[0].datacenter.as_ref(), Some(dc));
+    let odd = all(&cluster(&"n".repeat(300)));
+    assert_eq!((odd.compute().clusters().len(), &odd.compute().hosts()[0].cluster), (0, &None));
+    assert_eq!(odd.compute().hosts()[0].datacenter.as_ref(), Some(dc), "the way up is known all the same");
+    let rename = "<objectSet><kind>modify</kind><obj type=\"Datacenter\">datacenter-3</obj><changeSet>\
+                  <name>name</name><op>assign</op><val>a\u{202e}b</val></changeSet></objectSet>";
+    let mut cache = Cache::default();
+    apply(&mut cache, &(tree() + &host + &samples::datastore_enter("datastore-1", "one", 2, 1) + rename));
+    let inventory = cache.snapshot("u").inventory;
+    assert_eq!(inventory.datastores()[0].datacenter, None);
 }
 
 #[test]
@@ -160,6 +191,20 @@ enum Event {
     FolderGone {
         folder: u8,
     },
+    /// The host is in this cluster and mounts the datastores of these bits.
+    Host {
+        host: u8,
+        cluster: u8,
+        mounts: u8,
+    },
+    HostGone {
+        host: u8,
+    },
+    /// The cluster makes sense or not.
+    Cluster {
+        cluster: u8,
+        bad: bool,
+    },
     /// The server sends everything again, as the simulator does.
     All,
 }
@@ -173,6 +218,10 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         2 => (0..5_u8).prop_map(|n| Event::Gone { n }),
         1 => (0..3_u8, 0..2_u8).prop_map(|(folder, datacenter)| Event::Folder { folder, datacenter }),
         1 => (0..3_u8).prop_map(|folder| Event::FolderGone { folder }),
+        2 => (0..4_u8, 0..2_u8, any::<u8>())
+            .prop_map(|(host, cluster, mounts)| Event::Host { host, cluster, mounts }),
+        1 => (0..4_u8).prop_map(|host| Event::HostGone { host }),
+        1 => (0..2_u8, any::<bool>()).prop_map(|(cluster, bad)| Event::Cluster { cluster, bad }),
         1 => Just(Event::All),
     ];
     prop::collection::vec(event, 0..40)
@@ -183,6 +232,9 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 struct World {
     datastores: BTreeMap<u8, (String, u64, u8, bool)>,
     folders: BTreeMap<u8, u8>,
+    /// Cluster and mounts of each.
+    hosts: BTreeMap<u8, (u8, u8)>,
+    clusters: BTreeMap<u8, bool>,
 }
 
 impl World {
@@ -198,11 +250,43 @@ impl World {
         samples::container_enter("Folder", &format!("group-s{folder}"), "f", Some(&datacenter))
     }
 
+    fn cluster(&self, cluster: u8) -> String {
+        let name = "n".repeat(if self.clusters[&cluster] { 300 } else { 3 });
+        let id = format!("domain-{cluster}");
+        samples::container_enter("ClusterComputeResource", &id, &name, Some("datacenter-1"))
+    }
+
+    fn host(&self, host: u8) -> String {
+        let cluster = format!("domain-{}", self.hosts[&host].0);
+        samples::container_enter("HostSystem", &format!("host-{host}"), "h", Some(&cluster))
+    }
+
+    /// Reads what the cache wants to know of mounts, as the connection does. One more host mounts everything:
+    /// it is not shown.
+    fn read_mounts(&self, cache: &mut Cache) {
+        cache.hosts_have_changed();
+        for id in cache.mounts.wanted(usize::MAX) {
+            let n: u32 = id.strip_prefix("datastore-").unwrap().parse().unwrap();
+            let mounting = self.hosts.iter().filter(|(_, (_, mounts))| mounts & (1 << n) != 0);
+            let mounts = mounting.map(|(host, _)| host.to_string()).chain(["hidden".to_owned()]);
+            let mount = |host| RawMount {
+                host: format!("host-{host}"),
+                mounted: Some(true),
+                accessible: None,
+                writable: n.is_multiple_of(2),
+            };
+            cache.mounts.set(&id, Field::Known(mounts.map(mount).collect()), Instant::now());
+        }
+    }
+
     fn everything(&self) -> String {
         let datacenters = (0..2).map(|n| {
             samples::container_enter("Datacenter", &format!("datacenter-{n}"), &format!("DC{n}"), None)
         });
         let folders = self.folders.keys().map(|f| self.folder(*f));
+        let clusters = self.clusters.keys().map(|cluster| self.cluster(*cluster));
+        let hosts = self.hosts.keys().map(|host| self.host(*host));
+        let folders = folders.chain(clusters).chain(hosts);
         let datastores = self.datastores.keys().map(|n| self.datastore(*n));
         datastores.chain(folders).chain(datacenters).collect()
     }
@@ -244,6 +328,22 @@ impl World {
                 self.folders.remove(folder);
                 format!("<objectSet><kind>leave</kind><obj type=\"Folder\">group-s{folder}</obj></objectSet>")
             }
+            Event::Host { host, cluster, mounts } => {
+                // A mount that changes by itself shows nowhere: here it does when the host moves.
+                let before = self.hosts.insert(*host, (*cluster, *mounts));
+                if let Some((same, before)) = before.filter(|before| before.0 == *cluster) {
+                    self.hosts.insert(*host, (same, before));
+                }
+                self.host(*host)
+            }
+            Event::HostGone { host } => {
+                self.hosts.remove(host);
+                format!("<objectSet><kind>leave</kind><obj type=\"HostSystem\">host-{host}</obj></objectSet>")
+            }
+            Event::Cluster { cluster, bad } => {
+                self.clusters.insert(*cluster, *bad);
+                self.cluster(*cluster)
+            }
             Event::All => self.everything(),
         }
     }
@@ -255,12 +355,18 @@ proptest! {
         let mut world = World::default();
         let mut cache = Cache::default();
         apply(&mut cache, &world.everything());
+        world.read_mounts(&mut cache);
         for event in &events {
             let sent = world.happen(event);
             apply(&mut cache, &sent);
+            world.read_mounts(&mut cache);
             let followed = cache.snapshot("u");
-            let anew = snapshot_of(&world.everything());
+            let mut fresh = Cache::default();
+            apply(&mut fresh, &world.everything());
+            world.read_mounts(&mut fresh);
+            let anew = fresh.snapshot("u");
             prop_assert_eq!(followed.inventory.datastores(), anew.inventory.datastores());
+            prop_assert_eq!(followed.inventory.compute(), anew.inventory.compute());
             prop_assert_eq!(followed.inventory.version(), anew.inventory.version());
             prop_assert_eq!(&followed.skipped, &anew.skipped);
         }

@@ -1,11 +1,13 @@
 //! Who mounts the datastores: read beside the watch, against a scripted vCenter.
 
+use std::time::Duration;
+
 use super::{
     fake::{Fake, Reply},
-    running::{datastore, page, start, tree},
+    running::{datastore, nothing, page, start, tree},
     samples,
 };
-use crate::placement::{Inventory, Mounts};
+use crate::placement::{HostMounts, Inventory, Mounts};
 
 /// A host in the cluster `domain-c8`.
 fn host(id: &str, maintenance: bool) -> String {
@@ -77,17 +79,102 @@ async fn more_than_one_request_can_read_is_read_beside_the_watch() {
 
 #[tokio::test]
 async fn a_datastore_that_is_gone_does_not_hide_the_others() {
-    let fake = Fake::start(vec![page("1", false, &[tree(), datastore(1, 10), datastore(2, 10)])]).await;
+    let fake = Fake::start(vec![
+        page("1", false, &[tree(), datastore(1, 10), datastore(2, 10), datastore(3, 10)]),
+        nothing(),
+    ])
+    .await;
     let gone = samples::fault("ManagedObjectNotFound", "<obj type=\"Datastore\">datastore-2</obj>");
-    let refused = || Reply::Status(500, "", gone.clone());
-    fake.instead("RetrievePropertiesEx", refused());
-    fake.instead("RetrievePropertiesEx", Reply::Ok(samples::mounts(&[("datastore-1", &["host-1"])])));
-    fake.instead("RetrievePropertiesEx", refused());
+    fake.instead("RetrievePropertiesEx", Reply::Status(500, "", gone));
+    let mut running = start(&fake);
+    running.connected().await;
+    let (first, _) = running.inventory().await;
+    let mounts: Vec<_> = first.datastores().iter().map(|datastore| &datastore.mounts).collect();
+    assert_eq!(mounts, [&Mounts::Unread, &Mounts::Missing, &Mounts::Unread]);
+    let (second, _) = running.inventory().await;
+    assert!(matches!(second.datastores()[0].mounts, Mounts::Read(_)));
+    assert_eq!(second.datastores()[1].mounts, Mounts::Missing);
+    assert!(matches!(second.datastores()[2].mounts, Mounts::Read(_)));
+    assert_eq!(fake.seen("RetrievePropertiesEx").len(), 2, "not one by one");
+}
+
+#[tokio::test]
+async fn the_pages_of_one_answer_are_read_between_waits() {
+    let fake = Fake::start(vec![
+        page("1", false, &[tree(), datastore(17, 10), datastore(18, 10), datastore(19, 10)]),
+        nothing(),
+        nothing(),
+    ])
+    .await;
+    let part = |id: &str, token: &str| {
+        let token = if token.is_empty() { String::new() } else { format!("<token>{token}</token>") };
+        let answer = samples::mounts(&[(id, &["host-1"])]);
+        Reply::Ok(answer.replacen("<returnval>", &format!("<returnval>{token}"), 1))
+    };
+    let more = |id: &str, token: &str| match part(id, token) {
+        Reply::Ok(text) => Reply::Ok(text.replace("RetrievePropertiesEx", "ContinueRetrievePropertiesEx")),
+        other => other,
+    };
+    fake.instead("RetrievePropertiesEx", part("datastore-17", "7"));
+    fake.instead("ContinueRetrievePropertiesEx", more("datastore-18", "8"));
+    fake.instead("ContinueRetrievePropertiesEx", more("datastore-19", ""));
+    let mut running = start(&fake);
+    running.connected().await;
+    let mut unread = Vec::new();
+    for _ in 0..3 {
+        let (inventory, _) = running.inventory().await;
+        unread.push(inventory.datastores().iter().filter(|d| d.mounts == Mounts::Unread).count());
+    }
+    assert_eq!(unread, [2, 1, 0]);
+    while fake.seen("WaitForUpdatesEx").len() < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let order = fake.methods();
+    let after = order.iter().position(|method| method == "WaitForUpdatesEx").unwrap();
+    let (wait, more) = ("WaitForUpdatesEx", "ContinueRetrievePropertiesEx");
+    assert_eq!(order[after..], [wait, "RetrievePropertiesEx", wait, more, wait, more, wait]);
+    let seconds = fake.seen(wait);
+    let seconds = seconds.iter().map(|wait| wait.body.contains("<maxWaitSeconds>0<"));
+    assert_eq!(seconds.collect::<Vec<_>>(), [false, true, true, false]);
+    let tokens = fake.seen(more);
+    assert!(tokens[0].body.contains("<token>7<") && tokens[1].body.contains("<token>8<"));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_asked_for_in_smaller_parts() {
+    let fake = Fake::start(vec![
+        page("1", false, &[tree(), cluster(), host("host-1", false), datastore(1, 10), datastore(2, 10)]),
+        nothing(),
+        nothing(),
+    ])
+    .await;
+    fake.instead("RetrievePropertiesEx", Reply::Endless);
+    fake.instead("RetrievePropertiesEx", Reply::Endless);
+    let mut running = start(&fake);
+    running.connected().await;
+    assert_eq!(running.inventory().await.0.datastores().len(), 2);
+    // One whose mounts alone are too many makes no sense.
+    let (second, skipped) = running.inventory().await;
+    assert_eq!((second.datastores().len(), skipped), (1, 1));
+    let (third, skipped) = running.inventory().await;
+    assert_eq!((usable(&third), skipped), (Some(1), 1));
+    let asked: Vec<_> =
+        fake.seen("RetrievePropertiesEx").iter().map(|seen| seen.body.matches("<obj ").count()).collect();
+    assert_eq!(asked, [2, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_datastore_without_mounts_is_mounted_by_no_host() {
+    let fake = Fake::start(vec![page("1", false, &[tree(), datastore(17, 10), datastore(18, 10)])]).await;
+    let from = samples::MOUNTS_PAGE.find("<propSet>").unwrap();
+    let to = samples::MOUNTS_PAGE.find("</propSet>").unwrap() + "</propSet>".len();
+    let answer = samples::MOUNTS_PAGE.replace(&samples::MOUNTS_PAGE[from..to], "");
+    fake.instead("RetrievePropertiesEx", Reply::Ok(answer.replace("<token>7</token>", "")));
     let mut running = start(&fake);
     running.connected().await;
     let (inventory, _) = running.inventory().await;
-    assert!(matches!(inventory.datastores()[0].mounts, Mounts::Read(_)));
-    assert_eq!(inventory.datastores()[1].mounts, Mounts::Missing);
+    assert_eq!(inventory.datastores()[0].mounts, Mounts::Read(HostMounts::default()));
+    assert_eq!(inventory.datastores()[1].mounts, Mounts::Missing, "withheld is something else");
 }
 
 #[tokio::test]
