@@ -51,7 +51,7 @@ impl Connections {
         secret_version: &str,
     ) {
         self.running.retain(|_, connection| !connection.task.is_finished());
-        let prepared = self.prepare(endpoint, secret, secret_version);
+        let prepared = self.prepare(&vcenter, endpoint, secret, secret_version);
         let stop = CancellationToken::new();
         let connection = Connection { shell: Arc::clone(&self.shell), vcenter: vcenter.clone(), attempt };
         let task = self.shell.tasks.spawn(connection.run(prepared, stop.clone()));
@@ -81,6 +81,7 @@ impl Connections {
 
     fn prepare(
         &self,
+        vcenter: &str,
         endpoint: Endpoint,
         secret: &str,
         secret_version: &str,
@@ -102,7 +103,8 @@ impl Connections {
             (None, None) => Ok(Trust::System),
         };
         let trust = trust.map_err(|error| invalid(error.to_string()))?;
-        let observer = Arc::new(Counted(Arc::clone(&self.shell.metrics)));
+        let metrics = Arc::clone(&self.shell.metrics);
+        let observer = Arc::new(Counted { metrics, vcenter: vcenter.to_owned() });
         let credentials = Credentials::new(stored.username, stored.password)
             .map_err(|error| (ConnectionFailure::InvalidCredentials, error.to_string()))?;
         Ok((vsphere::Endpoint { server, trust, max_age, observer }, credentials))
@@ -162,16 +164,16 @@ impl Connection {
             Report::Connected { version, instance_uuid, at: _ } => {
                 ConnectionNews::Connected { version, instance_uuid }
             }
-            Report::Inventory { inventory, skipped: _, at: _ } => {
-                metrics.inventory_answered(&self.vcenter);
+            Report::Inventory { inventory, skipped: _, at } => {
+                metrics.inventory_answered(&self.vcenter, at.into_std());
                 debug!(vcenter = self.vcenter, version = inventory.version(), "the inventory is new");
                 let types = inventory.datastores().iter().map(|d| d.kind.as_deref().unwrap_or("other"));
                 metrics.inventory_datastores(&self.vcenter, types);
-                ConnectionNews::Inventory(inventory)
+                ConnectionNews::Inventory { inventory, age: at.elapsed() }
             }
-            Report::Confirmed { at: _ } => {
-                metrics.inventory_answered(&self.vcenter);
-                ConnectionNews::Confirmed
+            Report::Confirmed { at } => {
+                metrics.inventory_answered(&self.vcenter, at.into_std());
+                ConnectionNews::Confirmed { age: at.elapsed() }
             }
         }
     }
@@ -201,17 +203,28 @@ fn end(outcome: Result<(), vsphere::Error>) -> End {
     (failure, error.to_string())
 }
 
-/// Counts requests and logins.
+/// Counts what a connection sees.
 #[derive(Debug)]
-struct Counted(Arc<Metrics>);
+struct Counted {
+    metrics: Arc<Metrics>,
+    vcenter: String,
+}
 
 impl Observer for Counted {
     fn request(&self, method: Method, result: &'static str, took: Duration) {
-        self.0.vcenter_request(method.label(), result, took);
+        self.metrics.vcenter_request(method.label(), result, took);
     }
 
     fn login(&self, result: &'static str) {
-        self.0.vcenter_login(result);
+        self.metrics.vcenter_login(result);
+    }
+
+    fn skipped(&self, reason: &'static str, objects: usize) {
+        self.metrics.inventory_skipped(&self.vcenter, reason, objects);
+    }
+
+    fn withheld(&self, datastores: usize) {
+        self.metrics.inventory_withheld(&self.vcenter, datastores);
     }
 }
 

@@ -25,6 +25,14 @@ pub struct Now {
     pub monotonic: Duration,
 }
 
+impl Now {
+    /// This long before.
+    pub(super) fn before(self, age: Duration) -> Self {
+        let wall = jiff::SignedDuration::try_from(age).ok().and_then(|age| self.wall.checked_sub(age).ok());
+        Self { wall: wall.unwrap_or(self.wall), monotonic: self.monotonic.saturating_sub(age) }
+    }
+}
+
 /// Namespace and name of a placement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
@@ -172,9 +180,17 @@ pub enum ConnectionNews {
         instance_uuid: String,
     },
     /// A complete answer that changed something.
-    Inventory(Arc<Inventory>),
+    Inventory {
+        /// Everything that vCenter shows.
+        inventory: Arc<Inventory>,
+        /// Time since the answer: what was read beside it, or waited, does not make it younger.
+        age: Duration,
+    },
     /// A complete answer without a change.
-    Confirmed,
+    Confirmed {
+        /// Time since the answer.
+        age: Duration,
+    },
     /// It has ended, whether it was ever logged in or not.
     Ended {
         /// What to make of it.

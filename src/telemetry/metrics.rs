@@ -15,6 +15,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::vsphere::Reason;
+
 /// Label names with their values.
 type Labels<const N: usize, V = &'static str> = [(&'static str, V); N];
 
@@ -30,6 +32,8 @@ pub struct Metrics {
     rejections: Family<Labels<1>, Counter>,
     inventory_ages: Arc<Ages>,
     inventory_datastores: Family<Labels<2, String>, Gauge>,
+    inventory_skipped: Family<Labels<2, String>, Gauge>,
+    inventory_withheld: Family<Labels<1, String>, Gauge>,
     vcenter_requests: Family<Labels<2>, Counter>,
     vcenter_seconds: Family<Labels<1>, Histogram>,
     vcenter_logins: Family<Labels<1>, Counter>,
@@ -53,6 +57,8 @@ impl Metrics {
             rejections: Family::default(),
             inventory_ages: Arc::default(),
             inventory_datastores: Family::default(),
+            inventory_skipped: Family::default(),
+            inventory_withheld: Family::default(),
             vcenter_requests: Family::default(),
             vcenter_seconds: Family::new_with_constructor(|| {
                 Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
@@ -79,6 +85,16 @@ impl Metrics {
             "berth_inventory_datastores",
             "Datastores that a vCenter showed, by type",
             self.inventory_datastores.clone(),
+        );
+        registry.register(
+            "berth_inventory_skipped_objects",
+            "Objects that a vCenter showed and that are left out since they make no sense, by reason",
+            self.inventory_skipped.clone(),
+        );
+        registry.register(
+            "berth_inventory_withheld_datastores",
+            "Datastores of which a vCenter does not show every property, usually for want of a privilege",
+            self.inventory_withheld.clone(),
         );
         registry.register(
             "berth_vcenter_requests",
@@ -133,9 +149,9 @@ impl Metrics {
         }
     }
 
-    /// A vCenter gave a complete answer now.
-    pub fn inventory_answered(&self, vcenter: &str) {
-        self.inventory_ages.set(vcenter);
+    /// A vCenter gave a complete answer then.
+    pub fn inventory_answered(&self, vcenter: &str, at: Instant) {
+        self.inventory_ages.set(vcenter, at);
     }
 
     /// A vCenter has these datastores, given by type in vSphere's spelling.
@@ -151,10 +167,27 @@ impl Metrics {
         }
     }
 
+    /// So many objects of a vCenter are left out for this reason.
+    pub fn inventory_skipped(&self, vcenter: &str, reason: &str, objects: usize) {
+        let labels = [("vcenter", vcenter.to_owned()), ("reason", reason.to_owned())];
+        self.inventory_skipped.get_or_create(&labels).set(i64::try_from(objects).unwrap_or(i64::MAX));
+    }
+
+    /// So many datastores of a vCenter have a property that is not shown.
+    pub fn inventory_withheld(&self, vcenter: &str, datastores: usize) {
+        let labels = [("vcenter", vcenter.to_owned())];
+        self.inventory_withheld.get_or_create(&labels).set(i64::try_from(datastores).unwrap_or(i64::MAX));
+    }
+
     /// A vCenter is no longer asked.
     pub fn inventory_gone(&self, vcenter: &str) {
         self.inventory_ages.remove(vcenter);
         self.forget_datastores(vcenter);
+        for reason in Reason::ALL {
+            let labels = [("vcenter", vcenter.to_owned()), ("reason", reason.label().to_owned())];
+            self.inventory_skipped.remove(&labels);
+        }
+        self.inventory_withheld.remove(&[("vcenter", vcenter.to_owned())]);
     }
 
     fn forget_datastores(&self, vcenter: &str) {
@@ -190,8 +223,8 @@ fn datastore_labels(vcenter: &str, kind: &str) -> Labels<2, String> {
 struct Ages(Mutex<BTreeMap<String, Instant>>);
 
 impl Ages {
-    fn set(&self, vcenter: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(vcenter.to_owned(), Instant::now());
+    fn set(&self, vcenter: &str, at: Instant) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(vcenter.to_owned(), at);
     }
 
     fn remove(&self, vcenter: &str) {
@@ -226,7 +259,9 @@ mod tests {
         metrics.placements(&BTreeMap::from([("placed", 3), ("waiting", 1)]));
         metrics.placements(&BTreeMap::from([("placed", 4)]));
         metrics.decision("NoEligibleDatastore", [("TypeNotAllowed", 4), ("NameExcluded", 1)]);
-        metrics.inventory_answered("vc-east");
+        metrics.inventory_answered("vc-east", Instant::now());
+        metrics.inventory_skipped("vc-east", "size", 2);
+        metrics.inventory_withheld("vc-east", 3);
         metrics.inventory_datastores("vc-east", ["VMFS", "vmfs", "Warp"]);
         metrics.inventory_datastores("vc-east", ["VVOL", "Warp"]);
         metrics.vcenter_request("Login", "ok", Duration::from_millis(20));
@@ -242,6 +277,8 @@ mod tests {
             "# UNIT berth_inventory_age_seconds seconds",
             "berth_inventory_datastores{vcenter=\"vc-east\",type=\"VVOL\"} 1",
             "berth_inventory_datastores{vcenter=\"vc-east\",type=\"other\"} 1",
+            "berth_inventory_skipped_objects{vcenter=\"vc-east\",reason=\"size\"} 2",
+            "berth_inventory_withheld_datastores{vcenter=\"vc-east\"} 3",
             "berth_vcenter_requests_total{method=\"Login\",result=\"ok\"} 1",
             "berth_vcenter_request_duration_seconds_count{method=\"Login\"} 1",
             "berth_vcenter_logins_total{result=\"ok\"} 1",

@@ -171,12 +171,13 @@ impl Process {
             }
             News::Inventory(index) => {
                 next.inventory = inventories[*index].clone();
-                next.vcenter(ConnectionNews::Inventory(next.inventory.clone()));
+                let inventory = next.inventory.clone();
+                next.vcenter(ConnectionNews::Inventory { inventory, age: Duration::ZERO });
             }
             News::Time => {
                 next.now = next.wake_at.take().unwrap().max(next.now);
                 // The vCenter answers every few seconds.
-                next.vcenter(ConnectionNews::Confirmed);
+                next.vcenter(ConnectionNews::Confirmed { age: Duration::ZERO });
                 next.input(Input::Tick);
             }
         }
@@ -233,7 +234,7 @@ impl Process {
                 let instance_uuid = self.inventory.instance_uuid.clone();
                 for news in [
                     ConnectionNews::Connected { version: "8.0.3".into(), instance_uuid },
-                    ConnectionNews::Inventory(self.inventory.clone()),
+                    ConnectionNews::Inventory { inventory: self.inventory.clone(), age: Duration::ZERO },
                 ] {
                     inputs.push_back(Input::Connection { vcenter: vcenter.clone(), attempt, news });
                 }

@@ -101,6 +101,21 @@ fn a_vcenter_that_is_gone_is_unavailable_only_once_its_answer_is_too_old() {
 }
 
 #[test]
+fn an_answer_is_as_old_as_it_is_however_late_it_is_told() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.login_failure = Some(ConnectionFailure::Unavailable);
+    world.news(ConnectionNews::Confirmed { age: Duration::from_secs(40) });
+    ended(&mut world, ConnectionFailure::Unavailable);
+    world.pass(Duration::from_secs(19));
+    let young = world.create_sized("young", GIB);
+    assert_eq!(world.reason(&young), "Placed");
+    world.pass(Duration::from_secs(2));
+    let late = world.create_sized("late", GIB);
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.reason(&late), "VCenterUnavailable");
+}
+
+#[test]
 fn a_first_answer_that_takes_a_moment_costs_no_write() {
     let mut world = World::empty(vec![datastore("a", "VMFS", 15 * GIB)]);
     let inventory = world.inventory.take();
@@ -111,7 +126,7 @@ fn a_first_answer_that_takes_a_moment_costs_no_write() {
     let (attempt, _) = world.logins.last().cloned().unwrap();
     let mut news = |news| world.input(Input::Connection { vcenter: "vc".into(), attempt, news });
     news(ConnectionNews::Connected { version: "8.0.3".into(), instance_uuid: super::world::VCENTER.into() });
-    news(ConnectionNews::Inventory(inventory.unwrap()));
+    news(ConnectionNews::Inventory { inventory: inventory.unwrap(), age: Duration::ZERO });
     assert_eq!((world.reason(&key).as_str(), world.puts.len()), ("Placed", 1));
 }
 

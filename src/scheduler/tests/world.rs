@@ -220,7 +220,7 @@ impl World {
     pub fn pass_with_answers(&mut self, time: Duration) {
         for _ in 0..time.as_secs() {
             self.pass(Duration::from_secs(1));
-            self.news(ConnectionNews::Confirmed);
+            self.news(ConnectionNews::Confirmed { age: Duration::ZERO });
         }
     }
 
@@ -233,7 +233,7 @@ impl World {
     pub fn set_inventory(&mut self, datastores: Vec<Datastore>) {
         let inventory = inventory(datastores);
         self.inventory = Some(inventory.clone());
-        self.news(ConnectionNews::Inventory(inventory));
+        self.news(ConnectionNews::Inventory { inventory, age: Duration::ZERO });
     }
 
     fn perform(&mut self, action: Action, inputs: &mut VecDeque<Input>) {
@@ -313,7 +313,7 @@ impl World {
                 self.attempt = Some(attempt);
                 let instance_uuid = VCENTER.into();
                 news(ConnectionNews::Connected { version: "8.0.3".into(), instance_uuid });
-                news(ConnectionNews::Inventory(inventory.clone()));
+                news(ConnectionNews::Inventory { inventory: inventory.clone(), age: Duration::ZERO });
             }
             (None, None) => {}
         }

@@ -142,17 +142,23 @@ impl VCenter {
                 self.version = Some(version);
                 false
             }
-            ConnectionNews::Inventory(inventory) => {
+            ConnectionNews::Inventory { inventory, age } => {
                 let known = self.confirmed.as_ref().is_some_and(|c| c.inventory == inventory);
-                self.answered(attempt, now, Some(inventory)) || !known
+                self.answered(attempt, now, age, Some(inventory)) || !known
             }
-            ConnectionNews::Confirmed => self.answered(attempt, now, None),
+            ConnectionNews::Confirmed { age } => self.answered(attempt, now, age, None),
             ConnectionNews::Ended { failure, message } => self.ended(attempt, failure, message, now),
         }
     }
 
     /// A complete answer came. Returns whether there was none to decide on just before.
-    fn answered(&mut self, attempt: Attempt, now: Now, inventory: Option<Arc<Inventory>>) -> bool {
+    fn answered(
+        &mut self,
+        attempt: Attempt,
+        now: Now,
+        age: Duration,
+        inventory: Option<Arc<Inventory>>,
+    ) -> bool {
         let Some(up) = self.up.as_mut().filter(|up| up.attempt == attempt) else { return false };
         up.proved = true;
         // Newer credentials that were refused stay refused, whatever the older session still gives.
@@ -161,9 +167,10 @@ impl VCenter {
             self.failure = None;
         }
         let was_fresh = matches!(self.availability(now), Availability::Fresh(_));
+        let at = now.before(age);
         match (inventory, &mut self.confirmed) {
-            (Some(inventory), confirmed) => *confirmed = Some(Confirmed { inventory, at: now }),
-            (None, Some(confirmed)) => confirmed.at = now,
+            (Some(inventory), confirmed) => *confirmed = Some(Confirmed { inventory, at }),
+            (None, Some(confirmed)) => confirmed.at = at,
             (None, None) => {}
         }
         !was_fresh
