@@ -6,10 +6,11 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::{
-    Condition, ConditionType, DEFAULT_CLASS_ANNOTATION, InstancePlacementStatus, VCenterStatus,
+    Claim, Condition, ConditionType, DEFAULT_CLASS_ANNOTATION, InstancePlacementStatus, SelectedDatastore,
+    VCenterStatus,
 };
 use crate::scheduler::{Key, Meta, SeenClass, SeenPlacement, SeenVCenter};
 
@@ -125,10 +126,10 @@ fn placement_status(status: &Value) -> (InstancePlacementStatus, bool) {
         revision: part(status, "revision"),
         conditions: conditions(status),
         instance_uuid: part(status, "instanceUUID"),
-        datastore: part(status, "datastore"),
+        datastore: datastore(status),
         compute: part(status, "compute"),
         image: part(status, "image"),
-        claim: part(status, "claim"),
+        claim: claim(status),
         decision: part(status, "decision"),
     };
     (readable, true)
@@ -151,6 +152,35 @@ fn part<T: DeserializeOwned>(object: &Value, field: &str) -> Option<T> {
     object.get(field).and_then(|value| T::deserialize(value).ok())
 }
 
+/// The selected datastore, without what cannot be decoded: a placement that has one is not decided again.
+fn datastore(status: &Value) -> Option<SelectedDatastore> {
+    let nothing = json!({
+        "name": "", "moRef": "", "type": "", "url": "", "datacenter": "", "vCenter": {"name": "", "instanceUUID": ""},
+    });
+    decodable(status.get("datastore")?, nothing)
+}
+
+/// The claim, without what cannot be decoded: the room stays kept. One whose state or time is not understood
+/// is open without an end.
+fn claim(status: &Value) -> Option<Claim> {
+    let nothing = json!({"bytes": 0, "immediateBytes": 0, "state": "Open"});
+    let claim: Claim = decodable(status.get("claim")?, nothing)?;
+    Some(Claim { bytes: claim.bytes.max(claim.immediate_bytes), ..claim })
+}
+
+/// An object of which each field is as it is stored, where that can be decoded, and as in `nothing` elsewhere.
+fn decodable<T: DeserializeOwned>(stored: &Value, nothing: Value) -> Option<T> {
+    let Value::Object(mut whole) = nothing else { return None };
+    for (field, value) in stored.as_object()? {
+        let before = whole.insert(field.clone(), value.clone());
+        if T::deserialize(Value::Object(whole.clone())).is_err() {
+            whole.remove(field);
+            whole.extend(before.map(|before| (field.clone(), before)));
+        }
+    }
+    T::deserialize(Value::Object(whole)).ok()
+}
+
 /// Every condition that can be decoded.
 fn conditions(status: &Value) -> Vec<Condition> {
     let all = status.get("conditions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -163,9 +193,8 @@ fn is_own(condition: &Condition) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::api::ClaimState;
 
     fn object(spec: &Value, status: &Value) -> RawObject {
         RawObject::deserialize(json!({
@@ -230,6 +259,34 @@ mod tests {
         assert_eq!(seen.status.decision, None);
         let seen = placement(object(&json!({}), &json!("nonsense"))).unwrap();
         assert!(seen.foreign_status);
+    }
+
+    #[test]
+    fn a_broken_claim_keeps_room_and_a_broken_datastore_stays_selected() {
+        let with = |pointer: &str, value: Value| {
+            let mut status = own_status();
+            *status.pointer_mut(pointer).unwrap() = value;
+            let seen = placement(object(&json!({}), &status)).unwrap();
+            assert!(seen.foreign_status, "{pointer}");
+            (seen.status.datastore.unwrap(), seen.status.claim.unwrap())
+        };
+        let (datastore, claim) = with("/claim/state", json!("Doubled"));
+        assert_eq!((claim.bytes, claim.state), (10, ClaimState::Open));
+        assert_eq!(datastore.mo_ref, "datastore-42");
+        let (_, claim) = with("/claim/bytes", json!("many"));
+        assert_eq!((claim.bytes, claim.immediate_bytes), (5, 5));
+        let (_, claim) = with("/claim", json!({"bytes": 10, "immediateBytes": 5, "expirationTime": "soon"}));
+        assert_eq!((claim.bytes, claim.expiration_time), (10, None));
+        let (datastore, claim) = with("/datastore/type", json!(7));
+        assert_eq!(
+            (datastore.type_.as_str(), datastore.mo_ref.as_str(), claim.bytes),
+            ("", "datastore-42", 10)
+        );
+        let (datastore, _) = with("/datastore/vCenter", json!([]));
+        assert_eq!(
+            (datastore.vcenter.instance_uuid.as_str(), datastore.mo_ref.as_str()),
+            ("", "datastore-42")
+        );
     }
 
     #[test]
