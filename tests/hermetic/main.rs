@@ -21,10 +21,12 @@ mod scenario;
 mod tls;
 
 mod adapter;
+mod broken_placement;
 mod cel;
 mod controller;
 mod crd_files;
 mod kube_api;
+mod nonsense;
 mod observer;
 mod proxy;
 mod scenarios;

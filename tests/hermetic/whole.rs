@@ -12,17 +12,17 @@ use crate::fake_vcenter::{Action, FakeVcenter, Options};
 use crate::kube_server::{self, BERTH, Berth, Kube, On, Verb};
 use crate::observer;
 
-const GIB: i64 = 1 << 30;
+pub(crate) const GIB: i64 = 1 << 30;
 
-struct Whole {
-    kube: Kube,
-    vcenter: FakeVcenter,
+pub(crate) struct Whole {
+    pub kube: Kube,
+    pub vcenter: FakeVcenter,
     password: String,
 }
 
 impl Whole {
     /// With these datastores, and without any object.
-    async fn start(datastores: &Value) -> Self {
+    pub async fn start(datastores: &Value) -> Self {
         let options = Options::with_datastores(datastores);
         let password = options.password.clone();
         Self { kube: Kube::start().await, vcenter: FakeVcenter::start(options).await, password }
@@ -45,24 +45,24 @@ impl Whole {
         ]
     }
 
-    fn install(&self) {
+    pub fn install(&self) {
         for object in self.objects() {
             self.kube.apply(object).unwrap();
         }
     }
 
-    fn place(&self, name: &str, size: &str) {
+    pub fn place(&self, name: &str, size: &str) {
         self.kube.apply(placement(name, size)).unwrap();
     }
 
-    fn reason(&self, name: &str) -> String {
+    pub fn reason(&self, name: &str) -> String {
         let object = self.kube.get("default", &format!("instanceplacement/{name}"));
         let all = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let ready = all.iter().find(|condition| condition["type"] == "Ready");
         ready.and_then(|ready| ready["reason"].as_str()).unwrap_or("nothing").to_owned()
     }
 
-    async fn wait(&self, name: &str, expected: &str) {
+    pub async fn wait(&self, name: &str, expected: &str) {
         let says = |_: &Kube| match self.reason(name) {
             found if found == expected => Ok(()),
             found => Err(format!("{name} is {found}, not {expected}")),
@@ -96,7 +96,7 @@ fn five() -> Value {
     (0..5).map(|n| json!({"name": format!("d{n}"), "capacity": 305 * GIB, "free": 305 * GIB})).collect()
 }
 
-fn settled(whole: &Whole, count: usize) -> Result<(), String> {
+pub(crate) fn settled(whole: &Whole, count: usize) -> Result<(), String> {
     let reasons: Vec<_> = (0..count).map(|n| whole.reason(&format!("p{n}"))).collect();
     let of = |reason: &str| reasons.iter().filter(|found| *found == reason).count();
     match (of("Placed"), of("NoEligibleDatastore")) {

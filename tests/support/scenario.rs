@@ -339,11 +339,14 @@ macro_rules! scenarios {
     ($play:ident) => {
         $crate::scenario::scenarios! {
             $play:
+            absent_data
             ambiguous_and_duplicate_vcenters
             bad_input
             claims_and_deadlines_run_out
+            control_characters
             datastores_change
             disks
+            figures_that_make_no_sense
             hosts_and_sharing
             journal_cannot_be_read
             names_and_limits
@@ -351,6 +354,7 @@ macro_rules! scenarios {
             revision
             room_is_kept
             session_expires
+            sixty_disks
             spread
             suspend
             vcenter_dies_and_returns
