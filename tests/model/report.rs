@@ -21,8 +21,8 @@ pub struct Outcome {
     pub numbers: Value,
 }
 
-/// Explores all of it, or as far as the first violation of one of these properties. On one thread, breadth first: the same numbers and the
-/// same shortest path in every run.
+/// Explores all of it, or as far as the first violation of one of these properties. On one thread, breadth
+/// first: the same numbers and the same shortest path in every run.
 pub fn explore(name: &str, config: Config, violations: &[&'static str]) -> Outcome {
     let began = Instant::now();
     let violations: BTreeSet<_> = violations.iter().copied().collect();

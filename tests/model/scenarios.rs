@@ -38,7 +38,6 @@ pub const LONG: &[(&str, usize, Budget)] = &[
     ("three placements, crash", 3, Budget { crashes: 1, duplicates: 1, terms: 3, ..CALM }),
     ("three placements, lost answer", 3, Budget { lost: 1, ..CALM }),
     ("three placements, lease", 3, Budget { lease_losses: 1, ..CALM }),
-    ("three placements, shrinking", 3, Budget { shrinks: 1, ..CALM }),
 ];
 
 /// Explores all of one model: nothing is violated, and what was to be shown did happen.
