@@ -8,6 +8,10 @@ mod cel_cases;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/proxy/mod.rs"]
 mod fault_proxy;
+#[path = "../support/observer.rs"]
+mod observed;
+#[path = "../support/random.rs"]
+mod random;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/scenario.rs"]
 mod scenario;
@@ -19,44 +23,52 @@ mod stack;
 mod tls;
 
 mod cel;
+mod herd;
+mod history;
 mod main_job;
 mod proxy;
 mod scenarios;
 mod servers;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use stack::{Controller, Stack};
+use stack::{AuditEvent, AuditObject, Controller, Stack};
 
 /// The binary under test.
 fn berth() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_berth"))
 }
 
-/// Berth's own successful requests for one placement: `update` of its status, or `get`.
-fn requests(stack: &Stack, verb: &str, name: &str) -> anyhow::Result<usize> {
-    let events = stack.audit_events()?;
-    let own = events.iter().filter(|event| {
+/// Berth's own requests so far that a verb and a test of what they are about choose, with any outcome.
+fn own_requests(
+    stack: &Stack,
+    verb: &str,
+    about: impl Fn(&AuditObject) -> bool,
+) -> anyhow::Result<Vec<AuditEvent>> {
+    let mut events = stack.audit_events()?;
+    events.retain(|event| {
         event.user.username == "system:serviceaccount:berth-system:berth"
             && event.verb == verb
-            && event.object_ref.resource == "instanceplacements"
-            && event.object_ref.name == name
-            && event.response_status.code == 200
+            && about(&event.object_ref)
     });
-    Ok(own.count())
+    Ok(events)
 }
 
-/// Berth's own successful status writes of one resource.
-fn status_writes(stack: &Stack, resource: &str) -> anyhow::Result<usize> {
-    let events = stack.audit_events()?;
-    let own = events.iter().filter(|event| {
-        event.user.username == "system:serviceaccount:berth-system:berth"
-            && event.verb == "update"
-            && event.object_ref.resource == resource
-            && event.object_ref.subresource == "status"
-            && event.response_status.code == 200
-    });
-    Ok(own.count())
+/// Berth's own successful requests for one placement: `update` of its status, or `get`.
+fn requests(stack: &Stack, verb: &str, name: &str) -> anyhow::Result<usize> {
+    let own = own_requests(stack, verb, |o| o.resource == "instanceplacements" && o.name == name)?;
+    Ok(own.iter().filter(|event| event.response_status.code == 200).count())
+}
+
+/// Berth's own successful status writes of one resource, by the names of the objects.
+fn status_writes(stack: &Stack, resource: &str) -> anyhow::Result<BTreeMap<String, usize>> {
+    let own = own_requests(stack, "update", |o| o.resource == resource && o.subresource == "status")?;
+    let mut writes = BTreeMap::new();
+    for event in own.into_iter().filter(|event| event.response_status.code == 200) {
+        *writes.entry(event.object_ref.name).or_default() += 1;
+    }
+    Ok(writes)
 }
 
 /// The end of a controller's log.

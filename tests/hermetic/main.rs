@@ -13,6 +13,11 @@ mod fake_vcenter;
 mod fault_proxy;
 #[path = "../support/kube/mod.rs"]
 mod kube_server;
+#[allow(dead_code, reason = "each user needs a part")]
+#[path = "../support/observer.rs"]
+mod observed;
+#[path = "../support/random.rs"]
+mod random;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/scenario.rs"]
 mod scenario;

@@ -1,66 +1,66 @@
-//! An independent observer of everything that was ever stored: what must be true of it whatever went wrong.
+//! The record of the fake API server, before the observer; and the observer itself.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::kube_server::{Change, Kube};
+use crate::observed::{self, Stored};
 
-/// What was decided for one uid and revision.
-type Decided = BTreeMap<(String, i64), (String, String)>;
-
-/// Checks the whole record: each revision of a placement is decided at most once; every decision was promised in
-/// the journal before; terms never go back; and at no time is more room kept on a datastore than `capacity`
-/// bytes. Returns how many decisions there were.
+/// Checks everything that was ever stored; see [`observed::check`].
 pub(crate) fn check(kube: &Kube, capacity: i64) -> usize {
-    let mut decided = Decided::new();
-    let mut kept = BTreeMap::<String, (String, i64)>::new();
-    let (mut term, mut promised) = (0, Vec::new());
-    for version in kube.record() {
-        let object = &version.object;
-        match version.key.resource {
-            "configmaps" if version.key.name == "berth-journal" && version.change != Change::Deleted => {
-                let text = object["data"]["journal.json"].as_str().unwrap_or_default();
-                let Ok(journal) = serde_json::from_str::<Value>(text) else { continue };
-                let now = journal["term"].as_i64().unwrap();
-                assert!(now >= term, "the term went back from {term} to {now}");
-                term = now;
-                let intents = journal["intents"].as_array().unwrap();
-                promised.extend(intents.iter().map(promise));
-            }
-            "instanceplacements" => {
-                let uid = object["metadata"]["uid"].as_str().unwrap().to_owned();
-                if version.change == Change::Deleted {
-                    kept.remove(&uid);
-                    continue;
-                }
-                let status = &object["status"];
-                let Some(datastore) = status["datastore"]["moRef"].as_str() else { continue };
-                let revision = status["revision"].as_i64().unwrap();
-                let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-                let what = (name, datastore.to_owned());
-                if let Some(before) = decided.insert((uid.clone(), revision), what.clone()) {
-                    assert_eq!(before, what, "revision {revision} was decided twice");
-                } else {
-                    let (name, datastore) = &what;
-                    let found = promised.iter().any(|(u, d)| *u == uid && d == datastore);
-                    assert!(found, "{name} was given {datastore} without a promise in the journal");
-                }
-                let open = status["claim"]["state"] == "Open";
-                let bytes = if open { status["claim"]["bytes"].as_i64().unwrap() } else { 0 };
-                kept.insert(uid, (datastore.to_owned(), bytes));
-                let on: i64 = kept.values().filter(|(d, _)| d == datastore).map(|(_, bytes)| bytes).sum();
-                assert!(on <= capacity, "{on} B are kept on {datastore}, which has {capacity} B");
-            }
-            _ => {}
-        }
-    }
-    decided.len()
+    let record = kube.record();
+    let stored = record.iter().map(|version| Stored {
+        resource: version.key.resource,
+        deleted: version.change == Change::Deleted,
+        object: &version.object,
+    });
+    observed::check(stored, capacity)
 }
 
-/// uid and datastore of an intent.
-fn promise(intent: &Value) -> (String, String) {
-    let body: Value = serde_json::from_str(intent["body"].as_str().unwrap()).unwrap();
-    let datastore = body["status"]["datastore"]["moRef"].as_str().unwrap().to_owned();
-    (intent["uid"].as_str().unwrap().to_owned(), datastore)
+/// A version of a placement that has a datastore, or none.
+fn placement(uid: &str, datastore: Option<&str>) -> (&'static str, Value) {
+    let datastore = datastore.map(|moref| json!({"name": "d", "moRef": moref}));
+    let claim = json!({"state": "Open", "bytes": 10});
+    let status = json!({"revision": 0, "datastore": datastore, "claim": claim});
+    ("instanceplacements", json!({"metadata": {"name": uid, "uid": uid}, "status": status}))
+}
+
+/// A version of the journal.
+fn journal(term: i64, promises: &[(&str, &str)]) -> (&'static str, Value) {
+    let intent = |(uid, moref): &(&str, &str)| {
+        let body = placement(uid, Some(moref)).1.to_string();
+        json!({"uid": uid, "body": body})
+    };
+    let text = json!({"term": term, "intents": promises.iter().map(intent).collect::<Vec<_>>()}).to_string();
+    ("configmaps", json!({"metadata": {"name": "berth-journal"}, "data": {"journal.json": text}}))
+}
+
+/// What the observer says of this record with room for two.
+fn verdict(record: &[(&'static str, Value)]) -> Result<usize, String> {
+    let stored = || {
+        record
+            .iter()
+            .map(|(resource, object)| Stored { resource, deleted: false, object })
+            .collect::<Vec<_>>()
+    };
+    std::panic::catch_unwind(|| observed::check(stored(), 20))
+        .map_err(|why| *why.downcast::<String>().unwrap())
+}
+
+#[test]
+fn each_broken_promise_is_seen() {
+    let both = || journal(1, &[("u", "a"), ("u", "b"), ("v", "a"), ("w", "a")]);
+    let given = |uid, to| placement(uid, Some(to));
+    let right =
+        [both(), placement("u", None), given("u", "a"), given("u", "a"), journal(2, &[]), given("v", "a")];
+    assert_eq!(verdict(&right), Ok(2));
+    for (record, complaint) in [
+        (vec![both(), given("u", "a"), given("u", "b")], "was decided twice"),
+        (vec![both(), given("u", "a"), placement("u", None)], "has lost its datastore"),
+        (vec![given("u", "a"), both()], "without a promise"),
+        (vec![journal(2, &[]), journal(1, &[])], "the term went back"),
+        (vec![both(), given("u", "a"), given("v", "a"), given("w", "a")], "30 B are kept on a"),
+    ] {
+        let found = verdict(&record).unwrap_err();
+        assert!(found.contains(complaint), "{found}");
+    }
 }

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::fake_vcenter::{Action, FakeVcenter, Options};
 use crate::kube_server::{self, BERTH, Berth, Kube, On, Verb};
 use crate::observer;
+use crate::random::Random;
 
 pub(crate) const GIB: i64 = 1 << 30;
 
@@ -128,16 +129,6 @@ async fn two_hundred_at_once_for_150_places_oversell_nothing_with_few_journal_wr
     assert!((3..=12).contains(&writes), "{writes} journal writes");
     assert_eq!(whole.kube.count(Verb::Get, "instanceplacements"), 0);
     berth.stop().await.unwrap();
-}
-
-/// A small generator: the same numbers for the same seed, everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ mod shared;
 mod vcenter;
 mod wait;
 
-pub use audit::AuditEvent;
+pub use audit::{AuditEvent, AuditObject};
 pub use controller::Controller;
 pub use environment::{Stack, repository};
 pub use process::Memory;
