@@ -130,6 +130,8 @@ impl Scheduler {
         row.doing = Doing::Busy;
         if let Some(own) = self.departed.replace(key, &selected.backing) {
             self.ledger.remove(&own.backing, &own.claim);
+            // It may have been more than what is promised now.
+            self.room_released = true;
         }
         self.keep(key.clone(), self.counted(Device::Assume, OpenIntent::new(intent, Stage::Journalling)));
         actions.push(record(key, PlacementReason::Placed, decision, Some(&selected.datastore.name)));

@@ -78,6 +78,18 @@ fn a_restart_writes_nothing() {
 }
 
 #[test]
+fn what_a_smaller_one_of_the_same_name_leaves_free_goes_to_one_that_waits() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let large = world.create_sized("large", 12 * GIB);
+    let waits = world.create_sized("waits", 10 * GIB);
+    assert_eq!(world.reason(&waits), "NoEligibleDatastore");
+    world.delete(&large);
+    let small = world.create_sized("large", GIB);
+    assert_eq!(world.reason(&small), "Placed");
+    assert_eq!(world.reason(&waits), "Placed", "nobody else would have told it");
+}
+
+#[test]
 fn a_deleted_placement_gives_its_room_to_one_that_waits() {
     let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
     let first = world.create_sized("first", 10 * GIB);
