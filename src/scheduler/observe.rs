@@ -116,6 +116,8 @@ impl Scheduler {
         let before = std::mem::replace(&mut row.placed, fact).as_ref().and_then(PlacedFact::own);
         self.await_deadlines(key, now);
         if before == after {
+            // A new promise to a placement that had its room already was counted beside it until now.
+            self.room_released |= before.is_some() && self.term.get(key).is_some();
             return;
         }
         if let Some(own) = &after {

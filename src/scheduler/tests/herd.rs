@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::world::{GIB, World, datastore, key};
+use super::world::{Fate, GIB, World, datastore, key};
 use crate::scheduler::{Input, Kind};
 
 /// Room for eight instances of 10 GiB on each of five datastores.
@@ -87,6 +87,19 @@ fn what_a_smaller_one_of_the_same_name_leaves_free_goes_to_one_that_waits() {
     let small = world.create_sized("large", GIB);
     assert_eq!(world.reason(&small), "Placed");
     assert_eq!(world.reason(&waits), "Placed", "nobody else would have told it");
+}
+
+#[test]
+fn room_that_was_counted_twice_during_a_new_revision_goes_to_one_that_waits() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 25 * GIB)]);
+    let web = world.create_sized("web", 10 * GIB);
+    world.fates.push_back(Fate::Held);
+    world.edit(&web, |spec| spec["revision"] = json!(1));
+    let waits = world.create_sized("waits", 15 * GIB);
+    assert_eq!(world.reason(&waits), "NoEligibleDatastore", "the old claim and the new promise both count");
+    world.let_go(Fate::Done);
+    assert_eq!(world.objects[&web].status["revision"], 1);
+    assert_eq!(world.reason(&waits), "Placed");
 }
 
 #[test]
