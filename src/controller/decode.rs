@@ -163,19 +163,19 @@ fn datastore(status: &Value) -> Option<SelectedDatastore> {
 /// The claim, without what cannot be decoded: the room stays kept. One whose state or time is not understood
 /// is open without an end.
 fn claim(status: &Value) -> Option<Claim> {
-    let nothing = json!({"bytes": 0, "immediateBytes": 0, "state": "Open"});
+    let nothing = json!({"bytes": 0, "immediateBytes": 0, "state": "Open", "expirationTime": null});
     let claim: Claim = decodable(status.get("claim")?, nothing)?;
     Some(Claim { bytes: claim.bytes.max(claim.immediate_bytes), ..claim })
 }
 
-/// An object of which each field is as it is stored, where that can be decoded, and as in `nothing` elsewhere.
+/// An object with the fields of `nothing`: each as it is stored where that can be decoded, and as it is there
+/// elsewhere.
 fn decodable<T: DeserializeOwned>(stored: &Value, nothing: Value) -> Option<T> {
-    let Value::Object(mut whole) = nothing else { return None };
-    for (field, value) in stored.as_object()? {
-        let before = whole.insert(field.clone(), value.clone());
+    let (stored, Value::Object(mut whole)) = (stored.as_object()?, nothing) else { return None };
+    for (field, instead) in whole.clone() {
+        whole.extend(stored.get(&field).map(|value| (field.clone(), value.clone())));
         if T::deserialize(Value::Object(whole.clone())).is_err() {
-            whole.remove(field);
-            whole.extend(before.map(|before| (field.clone(), before)));
+            whole.insert(field, instead);
         }
     }
     T::deserialize(Value::Object(whole)).ok()
