@@ -131,8 +131,7 @@ impl Metrics {
     pub fn placements(&self, counts: &BTreeMap<&'static str, usize>) {
         self.placements.clear();
         for (state, count) in counts {
-            let count = i64::try_from(*count).unwrap_or(i64::MAX);
-            self.placements.get_or_create(&[("state", *state)]).set(count);
+            self.placements.get_or_create(&[("state", *state)]).set(gauge(*count));
         }
     }
 
@@ -163,20 +162,18 @@ impl Metrics {
         }
         self.forget_datastores(vcenter);
         for (kind, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-            self.inventory_datastores.get_or_create(&datastore_labels(vcenter, kind)).set(count);
+            self.inventory_datastores.get_or_create(&labels(vcenter, "type", kind)).set(count);
         }
     }
 
     /// So many objects of a vCenter are left out for this reason.
     pub fn inventory_skipped(&self, vcenter: &str, reason: &str, objects: usize) {
-        let labels = [("vcenter", vcenter.to_owned()), ("reason", reason.to_owned())];
-        self.inventory_skipped.get_or_create(&labels).set(i64::try_from(objects).unwrap_or(i64::MAX));
+        self.inventory_skipped.get_or_create(&labels(vcenter, "reason", reason)).set(gauge(objects));
     }
 
     /// So many datastores of a vCenter have a property that is not shown.
     pub fn inventory_withheld(&self, vcenter: &str, datastores: usize) {
-        let labels = [("vcenter", vcenter.to_owned())];
-        self.inventory_withheld.get_or_create(&labels).set(i64::try_from(datastores).unwrap_or(i64::MAX));
+        self.inventory_withheld.get_or_create(&[("vcenter", vcenter.to_owned())]).set(gauge(datastores));
     }
 
     /// A vCenter is no longer asked.
@@ -184,15 +181,14 @@ impl Metrics {
         self.inventory_ages.remove(vcenter);
         self.forget_datastores(vcenter);
         for reason in Reason::ALL {
-            let labels = [("vcenter", vcenter.to_owned()), ("reason", reason.label().to_owned())];
-            self.inventory_skipped.remove(&labels);
+            self.inventory_skipped.remove(&labels(vcenter, "reason", reason.label()));
         }
         self.inventory_withheld.remove(&[("vcenter", vcenter.to_owned())]);
     }
 
     fn forget_datastores(&self, vcenter: &str) {
         for kind in DATASTORE_TYPES.into_iter().chain(["other"]) {
-            self.inventory_datastores.remove(&datastore_labels(vcenter, kind));
+            self.inventory_datastores.remove(&labels(vcenter, "type", kind));
         }
     }
 
@@ -214,8 +210,13 @@ impl Metrics {
     }
 }
 
-fn datastore_labels(vcenter: &str, kind: &str) -> Labels<2, String> {
-    [("vcenter", vcenter.to_owned()), ("type", kind.to_owned())]
+/// Of a vCenter's figure that is divided once more.
+fn labels(vcenter: &str, by: &'static str, value: &str) -> Labels<2, String> {
+    [("vcenter", vcenter.to_owned()), (by, value.to_owned())]
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// When each vCenter last answered. Ages are those of the moment of the scrape.

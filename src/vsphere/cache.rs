@@ -11,7 +11,7 @@ use super::decode::{
     updates::{
         IN_MAINTENANCE, INFO_TIMESTAMP, Kind, MAX_VIRTUAL_DISK, ObjectUpdate, Patch, THIN_PROVISIONING,
     },
-    value::{Field, Reason, Summary, flag, parsed, size},
+    value::{Field, Reason, Summary, flag, size},
 };
 use super::mounts::{HostNumbers, MountTable};
 use super::soap::Ref;
@@ -292,13 +292,13 @@ impl Row {
 
     fn set(&mut self, part: &str, value: Field<&str>) {
         match part {
-            MAX_VIRTUAL_DISK => self.max_virtual_disk = parsed(value, size),
-            THIN_PROVISIONING => self.thin_provisioning = parsed(value, flag),
-            IN_MAINTENANCE => self.in_maintenance = parsed(value, flag),
+            MAX_VIRTUAL_DISK => self.max_virtual_disk = value.and_then(size),
+            THIN_PROVISIONING => self.thin_provisioning = value.and_then(flag),
+            IN_MAINTENANCE => self.in_maintenance = value.and_then(flag),
             // A time that cannot be read is only not told.
             INFO_TIMESTAMP => {
                 self.figures_time =
-                    parsed(value, |text| text.trim().parse().map_or(Field::Absent, Field::Known));
+                    value.and_then(|text| text.trim().parse().map_or(Field::Absent, Field::Known));
             }
             _ => {}
         }

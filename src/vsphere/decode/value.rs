@@ -57,6 +57,16 @@ pub(crate) enum Field<T> {
 }
 
 impl<T> Field<T> {
+    /// What is made of a known value; everything else stays what it is.
+    pub fn and_then<U>(self, make: impl FnOnce(T) -> Field<U>) -> Field<U> {
+        match self {
+            Self::Known(value) => make(value),
+            Self::Absent => Field::Absent,
+            Self::Withheld => Field::Withheld,
+            Self::Malformed(reason) => Field::Malformed(reason),
+        }
+    }
+
     /// The same, borrowed.
     pub fn as_deref(&self) -> Field<&T::Target>
     where
@@ -209,14 +219,14 @@ impl Summary {
     /// Sets one property, named as on the wire, from its text; unknown ones are ignored.
     pub fn set(&mut self, property: &str, value: Field<&str>) {
         match property {
-            "url" => self.url = parsed(value, |v| text(v, URL_BYTES)),
-            "capacity" => self.capacity = parsed(value, size),
-            "freeSpace" => self.free = parsed(value, size),
-            "uncommitted" => self.uncommitted = parsed(value, size),
-            "accessible" => self.accessible = parsed(value, flag),
-            "type" => self.kind = parsed(value, |v| text(v, WORD_BYTES)),
-            "multipleHostAccess" => self.multiple_host_access = parsed(value, flag),
-            "maintenanceMode" => self.maintenance_mode = parsed(value, |v| text(v, WORD_BYTES)),
+            "url" => self.url = value.and_then(|v| text(v, URL_BYTES)),
+            "capacity" => self.capacity = value.and_then(size),
+            "freeSpace" => self.free = value.and_then(size),
+            "uncommitted" => self.uncommitted = value.and_then(size),
+            "accessible" => self.accessible = value.and_then(flag),
+            "type" => self.kind = value.and_then(|v| text(v, WORD_BYTES)),
+            "multipleHostAccess" => self.multiple_host_access = value.and_then(flag),
+            "maintenanceMode" => self.maintenance_mode = value.and_then(|v| text(v, WORD_BYTES)),
             _ => {}
         }
     }
@@ -236,16 +246,6 @@ impl Summary {
             || sizes.into_iter().any(Field::is_withheld)
             || self.accessible.is_withheld()
             || self.multiple_host_access.is_withheld()
-    }
-}
-
-/// Parses a known text; everything else stays what it is.
-pub(crate) fn parsed<T>(value: Field<&str>, parse: impl Fn(&str) -> Field<T>) -> Field<T> {
-    match value {
-        Field::Known(text) => parse(text),
-        Field::Absent => Field::Absent,
-        Field::Withheld => Field::Withheld,
-        Field::Malformed(reason) => Field::Malformed(reason),
     }
 }
 

@@ -91,14 +91,9 @@ impl MountTable {
         let Self { datastores, hosts, mounts: count } = self;
         let Some(entry) = datastores.get_mut(id) else { return };
         *count = count.saturating_sub(entry.len());
-        let mounts = match mounts {
-            Field::Known(mounts) => {
-                Field::Known(mounts.into_iter().map(|mount| HostMount::new(mount, hosts)).collect())
-            }
-            Field::Absent => Field::Absent,
-            Field::Withheld => Field::Withheld,
-            Field::Malformed(reason) => Field::Malformed(reason),
-        };
+        let mounts = mounts.and_then(|mounts| {
+            Field::Known(mounts.into_iter().map(|mount| HostMount::new(mount, hosts)).collect())
+        });
         *entry = Entry { wanted: false, read: Some((at, mounts)) };
         *count = count.saturating_add(entry.len());
     }
