@@ -27,9 +27,7 @@ async fn a_broken_placement_keeps_its_datastore_and_its_room() {
             {"name": "d1", "capacity": 15 * GIB, "free": 15 * GIB},
         ]))
         .await;
-        whole.install();
-        let berth = Berth::start(&whole.kube);
-        berth.ready(&whole.kube).await;
+        let berth = whole.begin().await;
         whole.place("web", "40Gi");
         whole.wait("web", "Placed").await;
         let mut web = whole.kube.get("default", WEB);

@@ -7,21 +7,13 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::fake_vcenter::Action;
-use crate::kube_server::Berth;
-use crate::whole::{GIB, Whole, settled};
+use crate::whole::{GIB, Whole, good_and_local, settled};
 
 /// What a vCenter does to every answer of a method, and what its VCenter says of it then.
 struct Nonsense {
     method: &'static str,
     action: Action,
     says: &'static str,
-}
-
-fn datastores() -> Value {
-    json!([
-        {"name": "good", "capacity": 100 * GIB, "free": 50 * GIB},
-        {"name": "local", "capacity": 100 * GIB, "free": 100 * GIB, "mounts": [{"host": "DC0_C0_H0"}]},
-    ])
 }
 
 fn vcenter(whole: &Whole) -> Value {
@@ -40,11 +32,9 @@ async fn answers_that_cannot_be_read_are_refused_and_seldom_asked_for() {
         Nonsense { method: "RetrievePropertiesEx", action: Action::Deep(1000), says: "nested too deeply" },
     ];
     for Nonsense { method, action, says } in all {
-        let whole = Whole::start(&datastores()).await;
+        let whole = Whole::start(&good_and_local()).await;
         whole.vcenter.always(method, action.clone());
-        whole.install();
-        let berth = Berth::start(&whole.kube);
-        berth.ready(&whole.kube).await;
+        let berth = whole.begin().await;
         whole.place("web", "10Gi");
         whole.wait("web", "VCenterUnavailable").await;
         sleep(Duration::from_mins(10)).await;
@@ -63,12 +53,10 @@ async fn answers_that_cannot_be_read_are_refused_and_seldom_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_vcenter_that_says_everything_twice_has_every_datastore_once() {
-    let whole = Whole::start(&datastores()).await;
+    let whole = Whole::start(&good_and_local()).await;
     whole.vcenter.always("WaitForUpdatesEx", Action::Twice);
     whole.vcenter.always("RetrievePropertiesEx", Action::Twice);
-    whole.install();
-    let berth = Berth::start(&whole.kube);
-    berth.ready(&whole.kube).await;
+    let berth = whole.begin().await;
     for name in ["p0", "p1", "p2"] {
         whole.place(name, "20Gi");
     }
@@ -81,11 +69,9 @@ async fn a_vcenter_that_says_everything_twice_has_every_datastore_once() {
 
 #[tokio::test(start_paused = true)]
 async fn sizes_below_nothing_leave_a_datastore_out_and_are_counted() {
-    let whole = Whole::start(&datastores()).await;
+    let whole = Whole::start(&good_and_local()).await;
     whole.vcenter.always("WaitForUpdatesEx", Action::Replace("<freeSpace>".into(), "<freeSpace>-".into()));
-    whole.install();
-    let berth = Berth::start(&whole.kube);
-    berth.ready(&whole.kube).await;
+    let berth = whole.begin().await;
     whole.place("web", "10Gi");
     whole.wait("web", "NoEligibleDatastore").await;
     let web = whole.kube.get("default", "instanceplacement/web");

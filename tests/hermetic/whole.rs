@@ -46,7 +46,15 @@ impl Whole {
         ]
     }
 
-    pub fn install(&self) {
+    /// Installed, and a controller that is ready.
+    pub async fn begin(&self) -> Berth {
+        self.install();
+        let berth = Berth::start(&self.kube);
+        berth.ready(&self.kube).await;
+        berth
+    }
+
+    fn install(&self) {
         for object in self.objects() {
             self.kube.apply(object).unwrap();
         }
@@ -97,6 +105,14 @@ fn five() -> Value {
     (0..5).map(|n| json!({"name": format!("d{n}"), "capacity": 305 * GIB, "free": 305 * GIB})).collect()
 }
 
+/// One that a default class can select, and one with more room that it must not.
+pub(crate) fn good_and_local() -> Value {
+    json!([
+        {"name": "good", "capacity": 100 * GIB, "free": 50 * GIB},
+        {"name": "local", "capacity": 100 * GIB, "free": 100 * GIB, "mounts": [{"host": "DC0_C0_H0"}]},
+    ])
+}
+
 pub(crate) fn settled(whole: &Whole, count: usize) -> Result<(), String> {
     let reasons: Vec<_> = (0..count).map(|n| whole.reason(&format!("p{n}"))).collect();
     let of = |reason: &str| reasons.iter().filter(|found| *found == reason).count();
@@ -109,9 +125,7 @@ pub(crate) fn settled(whole: &Whole, count: usize) -> Result<(), String> {
 #[tokio::test(start_paused = true)]
 async fn two_hundred_at_once_for_150_places_oversell_nothing_with_few_journal_writes() {
     let whole = Whole::start(&five()).await;
-    whole.install();
-    let berth = Berth::start(&whole.kube);
-    berth.ready(&whole.kube).await;
+    let berth = whole.begin().await;
     whole.place("first", "1Gi");
     whole.wait("first", "Placed").await;
     let journal = || whole.kube.count(Verb::Update, "configmaps");
@@ -136,9 +150,7 @@ async fn ten_kills_at_random_change_nothing_about_that() {
     for seed in 0..2 {
         let mut random = Random(seed);
         let whole = Whole::start(&five()).await;
-        whole.install();
-        let mut berth = Berth::start(&whole.kube);
-        berth.ready(&whole.kube).await;
+        let mut berth = whole.begin().await;
         for n in 0..200 {
             whole.place(&format!("p{n}"), "10Gi");
         }
@@ -170,9 +182,7 @@ async fn ten_kills_at_random_change_nothing_about_that() {
 #[tokio::test(start_paused = true)]
 async fn a_figure_that_alters_no_verdict_and_a_restart_write_nothing() {
     let whole = Whole::start(&json!([{"name": "d0", "capacity": 300 * GIB, "free": 300 * GIB}])).await;
-    whole.install();
-    let berth = Berth::start(&whole.kube);
-    berth.ready(&whole.kube).await;
+    let berth = whole.begin().await;
     for n in 0..500 {
         whole.place(&format!("p{n}"), "400Gi");
     }
@@ -263,15 +273,9 @@ async fn whatever_a_vcenter_does_wrong_once_it_heals_and_nothing_is_placed_wrong
     let mut tried = 0;
     for method in methods {
         for action in &actions {
-            let datastores = json!([
-                {"name": "good", "capacity": 100 * GIB, "free": 50 * GIB},
-                {"name": "local", "capacity": 100 * GIB, "free": 100 * GIB, "mounts": [{"host": "DC0_C0_H0"}]},
-            ]);
-            let whole = Whole::start(&datastores).await;
+            let whole = Whole::start(&good_and_local()).await;
             whole.vcenter.next(method, action.clone());
-            whole.install();
-            let berth = Berth::start(&whole.kube);
-            berth.ready(&whole.kube).await;
+            let berth = whole.begin().await;
             whole.place("web", "10Gi");
             whole.wait("web", "Placed").await;
             let web = whole.kube.get("default", "instanceplacement/web");
@@ -328,9 +332,7 @@ async fn what_was_journalled_is_completed_after_a_kill_even_if_another_would_be_
         {"name": "b", "capacity": 100 * GIB, "free": 50 * GIB},
     ]);
     let whole = Whole::start(&datastores).await;
-    whole.install();
-    let berth = Berth::start(&whole.kube);
-    berth.ready(&whole.kube).await;
+    let berth = whole.begin().await;
     let held = On::new(Verb::Update, "instanceplacements").status().before(kube_server::Action::Hang);
     whole.kube.inject(held);
     whole.place("web", "10Gi");
