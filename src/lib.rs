@@ -9,6 +9,10 @@
 //! | [`placement`] | the decision: rules, rank, explanation, claims | no |
 //! | [`status`] | from a decision to a status, and what counts as a change | no |
 //! | [`scheduler`] | the state: `step(now, input, actions)`; rows, ledger, journal, term, connections | no |
+//! | `objects` | from an object's JSON to what the scheduler is told | no |
+//! | [`recording`] | a vCenter's inventory as a file | no |
+//! | [`manifests`] | from YAML to objects, and where each stands | no |
+//! | [`plan`] | decisions without a cluster, and the report of them | no |
 //! | [`vsphere`] | the vCenter adapter: SOAP, session, inventory watch | yes |
 //! | [`controller`] | the Kubernetes shell: watches, writes, journal, events | yes |
 //! | [`telemetry`] | logs, metrics, health | yes |
@@ -34,9 +38,13 @@
 
 pub mod api;
 pub mod controller;
+pub mod manifests;
+mod objects;
 pub mod placement;
+pub mod plan;
 #[cfg(test)]
 mod purity;
+pub mod recording;
 pub mod resolve;
 pub mod scheduler;
 pub mod status;

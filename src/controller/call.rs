@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use crate::scheduler::WriteFailure;
 
-use super::text::{chain, kube_error, one_line};
+use super::text::{chain, kube_error};
+use crate::objects::one_line;
 
 /// No single request may take longer.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -16,7 +16,7 @@ use crate::scheduler::{Announcement, Subject};
 
 use super::call::post;
 use super::shell::Shell;
-use super::text::one_line;
+use crate::objects::one_line;
 
 /// Events that wait; more are dropped.
 const WAITING: usize = 1024;

@@ -8,7 +8,7 @@ use crate::scheduler::{Input, Journal};
 
 use super::call::{Failure, get, post, put};
 use super::shell::Shell;
-use super::text::one_line;
+use crate::objects::one_line;
 
 const NAME: &str = "berth-journal";
 const KEY: &str = "journal.json";

@@ -5,7 +5,6 @@ mod backoff;
 mod call;
 mod client;
 mod connections;
-mod decode;
 mod environment;
 mod events;
 mod executor;
@@ -13,7 +12,6 @@ mod identity;
 mod journal;
 #[cfg(test)]
 mod mock;
-mod raw;
 mod secrets;
 mod shell;
 mod signals;

@@ -1,23 +1,6 @@
-//! Text from outside, made fit for a log line, a status or an event. No I/O.
+//! What kube's client says, made fit for a log line, a status or an event. No I/O.
 
-/// One line of at most `limit` bytes: white space runs become one blank, control characters go, and a cut
-/// is marked.
-pub(super) fn one_line(text: &str, limit: usize) -> String {
-    const CUT: &str = "...";
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.extend(word.chars().filter(|c| !c.is_control()));
-        if line.len() > limit {
-            line.truncate(line.floor_char_boundary(limit.saturating_sub(CUT.len())));
-            line.push_str(CUT);
-            break;
-        }
-    }
-    line
-}
+use crate::objects::one_line;
 
 /// What kube's client says, without its name for the layer that said it.
 pub(super) fn kube_error(error: &kube::Error) -> String {
@@ -42,17 +25,4 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     one_line(&text, 512)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_has_no_control_characters_and_ends_at_its_limit() {
-        assert_eq!(one_line("a\tb\r\n\u{1b}[31mc\u{7}", 100), "a b [31mc");
-        let cut = one_line(&"ä".repeat(300), 512);
-        assert!(cut.len() <= 512 && cut.ends_with("ä..."), "{cut}");
-        assert_eq!(one_line(&"x".repeat(512), 512).len(), 512);
-    }
 }

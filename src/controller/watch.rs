@@ -20,10 +20,9 @@ use crate::scheduler::{Input, Kind};
 use crate::telemetry::Readiness;
 
 use super::backoff::Backoff;
-use super::decode::{self, Incomplete};
-use super::raw::RawObject;
 use super::shell::Shell;
 use super::text::{chain, kube_error};
+use crate::objects::{self, Incomplete, RawObject};
 
 /// Objects in one answer.
 const PAGE: u32 = 100;
@@ -63,26 +62,26 @@ pub(super) fn start(shell: &Arc<Shell>, restarts: Receiver<u64>) -> JoinSet<()> 
     let classes = all(&ApiResource::erase::<PlacementClass>(&()));
     spawn(&mut tasks, shell, Kind::Class, classes, |event| match event {
         Event::Apply(object) | Event::InitApply(object) => {
-            decode::class(object).map(|class| Some(Input::ClassSeen(Box::new(class))))
+            objects::class(object).map(|class| Some(Input::ClassSeen(Box::new(class))))
         }
-        Event::Delete(object) => decode::name(object.metadata).map(|name| Some(Input::ClassGone(name))),
+        Event::Delete(object) => objects::name(object.metadata).map(|name| Some(Input::ClassGone(name))),
         Event::Init | Event::InitDone => Ok(None),
     });
     let vcenters = all(&ApiResource::erase::<VCenter>(&()));
     spawn(&mut tasks, shell, Kind::VCenter, vcenters, |event| match event {
         Event::Apply(object) | Event::InitApply(object) => {
-            decode::vcenter(object).map(|vcenter| Some(Input::VCenterSeen(Box::new(vcenter))))
+            objects::vcenter(object).map(|vcenter| Some(Input::VCenterSeen(Box::new(vcenter))))
         }
-        Event::Delete(object) => decode::name(object.metadata).map(|name| Some(Input::VCenterGone(name))),
+        Event::Delete(object) => objects::name(object.metadata).map(|name| Some(Input::VCenterGone(name))),
         Event::Init | Event::InitDone => Ok(None),
     });
     let namespaces = Api::<PartialObjectMeta<Namespace>>::all(shell.client.clone());
     spawn(&mut tasks, shell, Kind::Namespace, namespaces, |event| match event {
         Event::Apply(object) | Event::InitApply(object) => {
             let labels = object.metadata.labels.clone().unwrap_or_default();
-            decode::name(object.metadata).map(|name| Some(Input::NamespaceSeen { name, labels }))
+            objects::name(object.metadata).map(|name| Some(Input::NamespaceSeen { name, labels }))
         }
-        Event::Delete(object) => decode::name(object.metadata).map(|name| Some(Input::NamespaceGone(name))),
+        Event::Delete(object) => objects::name(object.metadata).map(|name| Some(Input::NamespaceGone(name))),
         Event::Init | Event::InitDone => Ok(None),
     });
     let secrets = Api::<Secret>::namespaced(shell.client.clone(), &shell.namespace);
@@ -105,7 +104,7 @@ fn secret_events(shell: Arc<Shell>) -> impl FnMut(Event<Secret>) -> Told + Send 
                 return Ok(seen.map(Input::SecretSeen));
             }
             Event::Delete(secret) => {
-                let name = decode::name(secret.metadata)?;
+                let name = objects::name(secret.metadata)?;
                 shell.secrets.forget(&name);
                 return Ok(Some(Input::SecretGone(name)));
             }
@@ -129,11 +128,11 @@ async fn placements(shell: Arc<Shell>, api: Api<RawObject>, mut restarts: Receiv
 fn placement_event(event: Event<RawObject>) -> Told {
     match event {
         Event::Apply(object) | Event::InitApply(object) => {
-            decode::placement(object).map(|placement| Some(Input::PlacementSeen(Box::new(placement))))
+            objects::placement(object).map(|placement| Some(Input::PlacementSeen(Box::new(placement))))
         }
         Event::Delete(object) => {
-            let uid = decode::uid(&object.metadata)?;
-            decode::key(object.metadata).map(|key| Some(Input::PlacementGone { key, uid }))
+            let uid = objects::uid(&object.metadata)?;
+            objects::key(object.metadata).map(|key| Some(Input::PlacementGone { key, uid }))
         }
         Event::Init | Event::InitDone => Ok(None),
     }

@@ -10,9 +10,8 @@ use crate::scheduler::{Input, Key, ReadOutcome, WriteFailure, WriteId};
 use crate::status::{self, Change};
 
 use super::call::{Failure, Reply, get, put};
-use super::decode;
-use super::raw::RawObject;
 use super::shell::Shell;
+use crate::objects::{self, RawObject};
 
 /// What a write came to: the object's version now, or why it was not written and the words for it.
 pub(super) type Written = Result<String, (WriteFailure, String)>;
@@ -45,7 +44,7 @@ fn found(object: Value) -> ReadOutcome {
     };
     let seen = RawObject::deserialize(object)
         .map_err(|error| error.to_string())
-        .and_then(|object| decode::placement(object).map_err(|error| error.to_string()));
+        .and_then(|object| objects::placement(object).map_err(|error| error.to_string()));
     match seen {
         Ok(placement) => ReadOutcome::Found { placement: Box::new(placement), status },
         Err(reason) => ReadOutcome::Failed(reason),

@@ -20,9 +20,9 @@ use super::text::one_line;
 /// The API server fills in all of these; an object without them is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("metadata.{0} is missing")]
-pub(super) struct Incomplete(&'static str);
+pub(crate) struct Incomplete(&'static str);
 
-pub(super) fn placement(object: RawObject) -> Result<SeenPlacement, Incomplete> {
+pub(crate) fn placement(object: RawObject) -> Result<SeenPlacement, Incomplete> {
     let RawObject { metadata, spec, status } = object;
     let (status, foreign_status) = placement_status(&status);
     let meta = meta(&metadata)?;
@@ -31,7 +31,7 @@ pub(super) fn placement(object: RawObject) -> Result<SeenPlacement, Incomplete> 
     Ok(SeenPlacement { key, meta, deleting, spec, status, foreign_status })
 }
 
-pub(super) fn class(object: RawObject) -> Result<SeenClass, Incomplete> {
+pub(crate) fn class(object: RawObject) -> Result<SeenClass, Incomplete> {
     let RawObject { metadata, spec, status: _ } = object;
     let is_default = metadata
         .annotations
@@ -47,7 +47,7 @@ pub(super) fn class(object: RawObject) -> Result<SeenClass, Incomplete> {
     })
 }
 
-pub(super) fn vcenter(object: RawObject) -> Result<SeenVCenter, Incomplete> {
+pub(crate) fn vcenter(object: RawObject) -> Result<SeenVCenter, Incomplete> {
     let RawObject { metadata, spec, status } = object;
     Ok(SeenVCenter {
         meta: meta(&metadata)?,
@@ -59,16 +59,16 @@ pub(super) fn vcenter(object: RawObject) -> Result<SeenVCenter, Incomplete> {
 }
 
 /// Namespace and name.
-pub(super) fn key(metadata: ObjectMeta) -> Result<Key, Incomplete> {
+pub(crate) fn key(metadata: ObjectMeta) -> Result<Key, Incomplete> {
     let namespace = metadata.namespace.ok_or(Incomplete("namespace"))?;
     Ok(Key { namespace, name: metadata.name.ok_or(Incomplete("name"))? })
 }
 
-pub(super) fn name(metadata: ObjectMeta) -> Result<String, Incomplete> {
+pub(crate) fn name(metadata: ObjectMeta) -> Result<String, Incomplete> {
     metadata.name.ok_or(Incomplete("name"))
 }
 
-pub(super) fn uid(metadata: &ObjectMeta) -> Result<String, Incomplete> {
+pub(crate) fn uid(metadata: &ObjectMeta) -> Result<String, Incomplete> {
     metadata.uid.clone().ok_or(Incomplete("uid"))
 }
 

@@ -13,16 +13,16 @@ use serde_json::Value;
 
 /// Metadata, spec and status of an object, the latter two as they came.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct RawObject {
+pub(crate) struct RawObject {
     /// Names, versions, labels and annotations; nothing else.
     #[serde(default, deserialize_with = "slim")]
-    pub(super) metadata: ObjectMeta,
+    pub(crate) metadata: ObjectMeta,
     /// `Null` when absent.
     #[serde(default)]
-    pub(super) spec: Value,
+    pub(crate) spec: Value,
     /// `Null` when absent.
     #[serde(default)]
-    pub(super) status: Value,
+    pub(crate) status: Value,
 }
 
 fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
