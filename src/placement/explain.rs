@@ -99,7 +99,12 @@ impl Verdict {
             moref: case.datastore.moref.clone(),
             kind: text::clean(case.datastore.kind.as_deref().unwrap_or_default()),
             rank,
-            reasons: codes.iter().map(|code| (code, text::cut(&case.say(code), MAX_REASON))).collect(),
+            reasons: reasons(case, codes),
         }
     }
+}
+
+/// Every rule that a datastore fails, in words.
+pub(super) fn reasons(case: &Case, codes: CodeSet) -> Vec<(RejectionCode, String)> {
+    codes.iter().map(|code| (code, text::cut(&case.say(code), MAX_REASON))).collect()
 }

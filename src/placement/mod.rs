@@ -4,7 +4,7 @@
 //! [`Selector`] and exact [`Bytes`]. [`Request::compile`] makes one value of them. [`decide`] then measures
 //! every datastore of an [`Inventory`] against it (`rules` lists the rules, `capacity` and `vvol` have the
 //! arithmetic), with the room that the [`Ledger`] keeps for others; `rank` puts the eligible ones in order and
-//! `explain` says why. [`explain()`] says it of every datastore.
+//! `explain` says why. [`explain()`] says it of every datastore, and [`survey()`] in fewer words.
 //!
 //! Promising room is the caller's: whoever accepts a decision adds [`Selected::claim`] to the ledger before
 //! the next one, and so no interleaving oversells a volume.
@@ -30,6 +30,7 @@ mod rules;
 pub(crate) mod samples;
 mod scope;
 mod selector;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -38,6 +39,7 @@ mod vvol;
 pub use ask::{AdditionalDisk, Ask, DiskSize, Invalid, Spread};
 pub use bytes::{Bytes, MIB, next_whole_mib};
 pub use class::ClassRules;
+pub use codes::CodeSet;
 pub use compute::{Cluster, Compute, Datacenter, Host, HostMounts, HostSet, Mount, Mounts};
 pub use explain::bounded_message;
 pub use field::FieldError;
@@ -48,12 +50,12 @@ pub use quantity::{QuantityError, binary_spelling};
 pub use request::Request;
 pub use scope::{ScopeAsk, ScopeNotFound};
 pub use selector::Selector;
+pub use survey::{Finding, survey};
 
 use std::collections::BTreeMap;
 
 use crate::api::RejectionCode;
 use capacity::Room;
-use codes::CodeSet;
 use explain::Tally;
 use rank::{First, Nearness, Standing};
 use rules::Case;

@@ -9,6 +9,7 @@ mod promises;
 mod properties;
 mod selection;
 mod sizes;
+mod survey;
 mod worlds;
 
 use super::samples::{GIB, compute, datastore};
