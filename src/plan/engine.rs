@@ -17,14 +17,17 @@ use super::rehearsal::Rehearsal;
 use super::report::{API_VERSION, PlannedDatastore, PlannedPlacement, Report, Summary};
 use super::{Explanation, Inputs, Plan, Recorded, missing, timeless};
 
-/// Places every manifest as the controller would, one after another, on what the inventories show.
-#[must_use]
-pub fn plan(inputs: &Inputs) -> Plan {
+/// Places every manifest as the controller would, one after another, on what the inventories show. `progress`
+/// is told how many of all are done.
+pub fn plan(inputs: &Inputs, progress: &mut dyn FnMut(usize, usize)) -> Plan {
     let mut stage = Stage::set(inputs);
     let columns = Columns::of(&stage.rehearsal.offers(), &stage.before);
     let mut matrix = inputs.matrix.then(MatrixBuilder::new);
-    for (key, raw) in std::mem::take(&mut stage.applied) {
+    let applied = std::mem::take(&mut stage.applied);
+    let all = applied.len();
+    for ((key, raw), number) in applied.into_iter().zip(1..) {
         stage.rehearsal.apply(&key, raw);
+        progress(number, all);
         if let Some(matrix) = &mut matrix {
             let survey = stage.rehearsal.survey(&key, matrix.wants_words());
             let row = survey.and_then(|(vcenter, findings)| Some((columns.first_of(vcenter)?, findings)));

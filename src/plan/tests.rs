@@ -9,6 +9,10 @@ use crate::manifests::{Kind, Place};
 use crate::placement::{Datastore, samples};
 use crate::scheduler::Key;
 
+fn plan(inputs: &Inputs) -> Plan {
+    super::plan(inputs, &mut |_, _| {})
+}
+
 const GIB: u64 = 1 << 30;
 const VCENTER: &str = "dbed6e0c-bd88-4ef6-b594-21283e1c677f";
 
