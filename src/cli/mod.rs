@@ -2,6 +2,8 @@
 
 mod controller;
 mod crd;
+#[cfg_attr(not(test), expect(dead_code, reason = "only `berth plan` reads manifests"))]
+mod files;
 
 use clap::{Parser, Subcommand};
 

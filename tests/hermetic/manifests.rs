@@ -17,7 +17,10 @@ fn a_manifest_is_accepted_or_refused_as_by_the_api_server() {
     for (file, cases) in load() {
         for case in cases.cases {
             let specs = [
-                case.stored.as_ref().filter(|_| !case.stored_before_rules).map(|s| (&s.spec, &Expect::Accepted)),
+                case.stored
+                    .as_ref()
+                    .filter(|_| !case.stored_before_rules)
+                    .map(|s| (&s.spec, &Expect::Accepted)),
                 case.spec.as_ref().filter(|_| case.stored.is_none()).map(|spec| (spec, &case.expect)),
             ];
             for (spec, expect) in specs.into_iter().flatten() {
@@ -26,11 +29,15 @@ fn a_manifest_is_accepted_or_refused_as_by_the_api_server() {
                 let good = match expect {
                     Expect::Accepted => reading.problems.is_empty() && reading.manifests.len() == 1,
                     Expect::Refused(text) => {
-                        reading.manifests.is_empty() && reading.problems.iter().any(|p| p.message.contains(text))
+                        reading.manifests.is_empty()
+                            && reading.problems.iter().any(|p| p.message.contains(text))
                     }
                 };
                 if !good {
-                    wrong.push(format!("{file}: {}: expected {expect:?}, got {:?}", case.name, reading.problems));
+                    wrong.push(format!(
+                        "{file}: {}: expected {expect:?}, got {:?}",
+                        case.name, reading.problems
+                    ));
                 }
             }
         }
