@@ -120,13 +120,13 @@ impl Reading {
     /// so that there is an end.
     fn directory(&mut self, root: &Path, recursive: bool) {
         let mut open = vec![(root.to_owned(), 0)];
-        let (mut entries, mut files, mut directories) = (0, 0, 0);
+        let (mut entries, mut directories, mut is_empty) = (0, 0, true);
         while let Some((path, depth)) = open.pop() {
             let is_directory = depth == 0 || fs::symlink_metadata(&path).is_ok_and(|entry| entry.is_dir());
             if !is_directory {
                 // Neither a pipe nor a device: those could block for ever.
                 if has_extension(&path) && fs::metadata(&path).is_ok_and(|file| file.is_file()) {
-                    files += 1;
+                    is_empty = false;
                     self.file(&path);
                 }
                 continue;
@@ -138,7 +138,7 @@ impl Reading {
             let mut within = match list(&path) {
                 Ok(within) => within,
                 Err(error) => {
-                    files += 1;
+                    is_empty = false;
                     self.problem(&path, &cannot_be_read(&error));
                     continue;
                 }
@@ -150,7 +150,7 @@ impl Reading {
             within.sort_unstable_by(|a, b| b.cmp(a));
             open.extend(within.into_iter().map(|path| (path, depth + 1)));
         }
-        if files == 0 {
+        if is_empty {
             let advice =
                 if directories > 1 && !recursive { "; -R searches the directories in it too" } else { "" };
             self.problem(root, &format!("the directory has no manifests (*.yaml, *.yml, *.json){advice}"));

@@ -1,6 +1,7 @@
 //! From the text of a source to the objects in it, and to what cannot be used of it. No I/O.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 
@@ -181,10 +182,10 @@ impl Pass<'_> {
     }
 
     fn stored(&mut self, kind: Kind, node: &Node) {
-        let name = node.at("metadata.name");
-        match name.1.as_str() {
+        let name = node.get("metadata").and_then(|metadata| metadata.get("name"));
+        match name.and_then(Node::as_str) {
             Some(_) => self.found(kind, node.spot, node.to_value()),
-            None => self.problem(name.0, "metadata.name: Required value"),
+            None => self.problem(node.at("metadata.name").0, "metadata.name: Required value"),
         }
     }
 
@@ -238,11 +239,16 @@ pub fn duplicates(manifests: &[Manifest]) -> Vec<Problem> {
     for manifest in manifests {
         let text = |pointer| manifest.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-        if let Some(place) = first.insert((manifest.kind, namespace, name), &manifest.place) {
-            first.insert((manifest.kind, namespace, name), place);
-            let slash = if namespace.is_empty() { "" } else { "/" };
-            let message = format!("{} {namespace}{slash}{name} is already at {place}", manifest.kind);
-            problems.push(Problem { place: manifest.place.clone(), message });
+        match first.entry((manifest.kind, namespace, name)) {
+            Entry::Vacant(entry) => {
+                entry.insert(&manifest.place);
+            }
+            Entry::Occupied(entry) => {
+                let slash = if namespace.is_empty() { "" } else { "/" };
+                let message =
+                    format!("{} {namespace}{slash}{name} is already at {}", manifest.kind, entry.get());
+                problems.push(Problem { place: manifest.place.clone(), message });
+            }
         }
     }
     problems

@@ -6,7 +6,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::schema::{At, Findings, Schema, shown};
-use super::tree::Node;
+use super::tree::{Content, Node};
 
 /// Names of most objects: a DNS subdomain.
 const SUBDOMAIN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -16,6 +16,8 @@ const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 const QUALIFIED_NAME: &str = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?\
     [A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 const LABEL_VALUE: &str = "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$";
+/// Of all annotations of an object together.
+const MAX_ANNOTATION_BYTES: usize = 256 << 10;
 /// What an object can have in its metadata besides names, labels and annotations.
 const MORE_METADATA: [&str; 11] = [
     "creationTimestamp",
@@ -83,7 +85,8 @@ impl Rules {
     /// The object as the API server would store it, or what it would be refused for.
     pub(super) fn admit(&self, node: &Node) -> Result<Value, Findings> {
         let mut findings = Findings::default();
-        named(node, &mut findings);
+        check_name(node, &mut findings);
+        check_annotations(node, &mut findings);
         let mut object = self.structure.read(node, At { spot: node.spot, path: "" }, &mut findings);
         if let Some(object) = object.as_object_mut() {
             object.remove("status");
@@ -116,7 +119,7 @@ impl Rules {
     }
 }
 
-fn named(node: &Node, findings: &mut Findings) {
+fn check_name(node: &Node, findings: &mut Findings) {
     let metadata = node.get("metadata");
     let is_given =
         |field: &str| metadata.and_then(|metadata| metadata.get(field)).is_some_and(|value| !value.is_null());
@@ -127,6 +130,17 @@ fn named(node: &Node, findings: &mut Findings) {
             ""
         };
         findings.add(node.spot_of_key("metadata"), format!("metadata.name: Required value{why}"));
+    }
+}
+
+fn check_annotations(node: &Node, findings: &mut Findings) {
+    let Some(metadata) = node.get("metadata") else { return };
+    let Some(Content::Map(entries)) = metadata.get("annotations").map(|node| &node.content) else { return };
+    let bytes = entries.iter().map(|(key, value)| key.name.len() + value.as_str().map_or(0, str::len));
+    if bytes.sum::<usize>() > MAX_ANNOTATION_BYTES {
+        let message =
+            format!("metadata.annotations: Too long: may not be more than {MAX_ANNOTATION_BYTES} bytes");
+        findings.add(metadata.spot_of_key("annotations"), message);
     }
 }
 

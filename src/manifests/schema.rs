@@ -121,9 +121,9 @@ pub(super) struct At<'a> {
 }
 
 impl At<'_> {
-    fn invalid(self, shown: &str, words: &str) -> (Spot, String) {
+    fn invalid(self, shown: &str, words: &str) -> String {
         let path = self.path;
-        (self.spot, format!("{path}: Invalid value: {shown}: {path} in body {words}"))
+        format!("{path}: Invalid value: {shown}: {path} in body {words}")
     }
 
     fn child(self, name: &str) -> String {
@@ -145,8 +145,7 @@ impl Schema {
             _ => {
                 let found = format!("\"{}\"", type_of(node));
                 let words = format!("must be of type {}: {found}", self.expected_type());
-                let (spot, message) = at.invalid(&found, &words);
-                findings.block(spot, message);
+                findings.block(at.spot, at.invalid(&found, &words));
                 Value::Null
             }
         }
@@ -178,13 +177,11 @@ impl Schema {
         let shown = shown(value);
         if let Some(number) = value.as_i64() {
             if let Some(most) = self.maximum.filter(|most| number > *most) {
-                let (spot, message) = at.invalid(&shown, &format!("should be less than or equal to {most}"));
-                findings.add(spot, message);
+                findings.add(at.spot, at.invalid(&shown, &format!("should be less than or equal to {most}")));
             }
             if let Some(least) = self.minimum.filter(|least| number < *least) {
-                let (spot, message) =
-                    at.invalid(&shown, &format!("should be greater than or equal to {least}"));
-                findings.add(spot, message);
+                findings
+                    .add(at.spot, at.invalid(&shown, &format!("should be greater than or equal to {least}")));
             }
         }
         if let Some(text) = value.as_str() {
@@ -205,12 +202,10 @@ impl Schema {
             return;
         }
         if let Some(least) = self.min_length.filter(|least| length < *least) {
-            let (spot, message) = at.invalid(shown, &format!("should be at least {least} chars long"));
-            findings.add(spot, message);
+            findings.add(at.spot, at.invalid(shown, &format!("should be at least {least} chars long")));
         }
         if let Some(Pattern(pattern)) = self.pattern.as_ref().filter(|pattern| !pattern.0.is_match(text)) {
-            let (spot, message) = at.invalid(shown, &format!("should match '{pattern}'"));
-            findings.add(spot, message);
+            findings.add(at.spot, at.invalid(shown, &format!("should match '{pattern}'")));
         }
     }
 
@@ -258,8 +253,7 @@ impl Schema {
             return Value::Null;
         }
         if let Some(least) = self.min_items.filter(|least| items.len() < *least) {
-            let (spot, message) = at.invalid("\"array\"", &format!("should have at least {least} items"));
-            findings.add(spot, message);
+            findings.add(at.spot, at.invalid("\"array\"", &format!("should have at least {least} items")));
         }
         let Some(schema) = &self.items else { return items.iter().map(Node::to_value).collect() };
         let mut list = Vec::new();

@@ -295,6 +295,8 @@ fn what_a_cluster_stored_is_taken_as_it_is() {
     assert_eq!(reading.manifests[0].object["spec"]["suspend"], "maybe");
     let nameless = read_stored(&PLACEMENT.replace("name: web-01", "x: 1"));
     assert_eq!(nameless.problems[0].to_string(), "x.yaml:3:1: metadata.name: Required value");
+    let text = "apiVersion: v1\nkind: Namespace\nmetadata: name\n";
+    assert_eq!(read_stored(text).problems.len(), 1);
 }
 
 #[test]
@@ -326,6 +328,14 @@ fn everything_is_bounded() {
     let ignored = read(&"apiVersion: v1\nkind: X\n---\n".repeat(50_001));
     assert_eq!(ignored.ignored, 50_000);
     assert_eq!(ignored.problems[0].to_string(), "x.yaml:150000:1: more than 50000 documents; split the file");
+    let annotated = |size: usize| {
+        PLACEMENT.replace("name: web-01", &format!("name: a\n  annotations: {{a: \"{}\"}}", "x".repeat(size)))
+    };
+    assert_eq!(problems(&annotated((256 << 10) - 1)), [""; 0]);
+    assert_eq!(
+        problems(&annotated(256 << 10)),
+        ["x.yaml:5:3: metadata.annotations: Too long: may not be more than 262144 bytes"]
+    );
     let long = placement(&format!("  {}: 1\n", "x".repeat(900)));
     assert!(problems(&long)[0].len() < 700);
     let list = format!("apiVersion: v1\nkind: List\nitems: [{}]\n", "x, ".repeat(2_000_000));

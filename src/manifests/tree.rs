@@ -121,18 +121,31 @@ impl Node {
         }
     }
 
-    /// How many values there are in it, with itself.
-    fn size(&self) -> usize {
-        1 + match &self.content {
-            Content::Scalar(_) => 0,
-            Content::List(items) => items.iter().map(Node::size).sum(),
-            Content::Map(entries) => entries.iter().map(|(_, node)| node.size()).sum(),
+    fn extent(&self) -> Extent {
+        let within = |extents: &mut dyn Iterator<Item = Extent>| {
+            extents.fold(Extent { values: 1, depth: 1 }, |sum, extent| Extent {
+                values: sum.values + extent.values,
+                depth: sum.depth.max(1 + extent.depth),
+            })
+        };
+        match &self.content {
+            Content::Scalar(_) => Extent { values: 1, depth: 0 },
+            Content::List(items) => within(&mut items.iter().map(Node::extent)),
+            Content::Map(entries) => within(&mut entries.iter().map(|(_, node)| node.extent())),
         }
     }
 }
 
+/// How much there is in a node.
+struct Extent {
+    /// With itself.
+    values: usize,
+    /// Lists and maps within each other.
+    depth: usize,
+}
+
 /// Reads one document that begins at `first`; `None` when nothing is in it. It takes what it reads, with what
-/// aliases repeat, out of `values_left`.
+/// aliases repeat, out of `values_left`, which is 0 only when there was too much.
 pub(super) fn parse(text: &str, first: Spot, values_left: &mut usize) -> Result<Option<Node>, Unreadable> {
     let mut options = Options::default();
     options.emit_comments = false;
@@ -197,7 +210,9 @@ impl Composer<'_> {
                 let node = node.ok_or_else(|| {
                     unreadable(spot, "not valid YAML: an alias within what it stands for".to_owned())
                 })?;
-                self.charge(node.size(), spot)?;
+                let Extent { values, depth } = node.extent();
+                self.check_depth(depth, spot)?;
+                self.charge(values, spot)?;
                 self.complete(node, 0)
             }
             Event::DocumentStart(..) if self.root.is_some() => {
@@ -208,11 +223,15 @@ impl Composer<'_> {
     }
 
     fn begin(&mut self, spot: Spot, anchor: usize, content: OpenContent) -> Result<(), Unreadable> {
-        if self.open.len() >= MAX_DEPTH {
-            return Err(unreadable(spot, format!("more than {MAX_DEPTH} lists and maps within each other")));
-        }
+        self.check_depth(1, spot)?;
         self.open.push(Open { spot, anchor, content });
         Ok(())
+    }
+
+    /// Aliases could nest deeper than the text does.
+    fn check_depth(&self, more: usize, spot: Spot) -> Result<(), Unreadable> {
+        let message = || format!("more than {MAX_DEPTH} lists and maps within each other");
+        if self.open.len() + more > MAX_DEPTH { Err(unreadable(spot, message())) } else { Ok(()) }
     }
 
     fn end(&mut self) -> Result<(), Unreadable> {
@@ -228,7 +247,7 @@ impl Composer<'_> {
     fn complete(&mut self, node: Node, anchor: usize) -> Result<(), Unreadable> {
         self.charge(1, node.spot)?;
         if anchor != 0 {
-            self.charge(node.size(), node.spot)?;
+            self.charge(node.extent().values, node.spot)?;
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut().map(|open| &mut open.content) {
@@ -243,7 +262,7 @@ impl Composer<'_> {
     }
 
     fn charge(&mut self, values: usize, spot: Spot) -> Result<(), Unreadable> {
-        let left = self.values_left.checked_sub(values);
+        let left = self.values_left.checked_sub(values).filter(|left| *left > 0);
         *self.values_left = left.unwrap_or(0);
         left.map(|_| ()).ok_or_else(|| unreadable(spot, "more values than can be read".to_owned()))
     }
@@ -491,6 +510,13 @@ mod tests {
         let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
         assert!(parse(&nested(MAX_DEPTH), FIRST, &mut 1000).is_ok());
         assert_eq!(refusal(&nested(MAX_DEPTH + 1)), "1:101: more than 100 lists and maps within each other");
+        let mut tower = format!("- &a0 {}\n", nested(90));
+        for n in 1..1000 {
+            tower += &format!("- &a{n} [[[*a{}]]]\n", n - 1);
+        }
+        let error = parse(&tower, FIRST, &mut 1_000_000).unwrap_err();
+        assert_eq!(error.message, "more than 100 lists and maps within each other");
+        assert_eq!(error.spot.line, 5);
         let mut bomb = "a0: &a0 [x, x]\n".to_owned();
         for n in 1..40 {
             bomb += &format!("a{n}: &a{n} [*a{0}, *a{0}]\n", n - 1);
