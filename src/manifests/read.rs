@@ -131,8 +131,8 @@ impl Pass<'_> {
                 return self.problem(node.spot, &message);
             }
         };
-        if let Some(items) = object_type.of_items() {
-            return self.list(node, items);
+        if object_type.is_list() {
+            return self.list(node, object_type.of_items());
         }
         let Type { group, version, kind } = object_type;
         match Kind::of(group, version, kind) {
@@ -215,11 +215,15 @@ impl Pass<'_> {
 }
 
 impl Type<'_> {
-    /// Of a list, what its items are when they do not say: of `v1` `List` nobody knows.
-    fn of_items(self) -> Option<Option<Self>> {
-        let ours = matches!((self.group, self.version), (GROUP, _) | ("", "v1"));
-        let kind = self.kind.strip_suffix("List").filter(|_| ours)?;
-        Some((!kind.is_empty()).then_some(Self { kind, ..self }))
+    /// A list whose items can mean something here.
+    fn is_list(self) -> bool {
+        self.kind.ends_with("List") && matches!((self.group, self.version), (GROUP, _) | ("", "v1"))
+    }
+
+    /// What the items of a list are when they do not say. Of `v1` `List` nobody knows.
+    fn of_items(self) -> Option<Self> {
+        let kind = self.kind.strip_suffix("List").filter(|kind| !kind.is_empty())?;
+        Some(Self { kind, ..self })
     }
 }
 

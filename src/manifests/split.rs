@@ -29,7 +29,7 @@ pub(super) fn documents(text: &str) -> impl Iterator<Item = Document<'_>> {
     parts.filter(|part| !part.is_blank()).flat_map(json_objects)
 }
 
-impl<'a> Document<'a> {
+impl Document<'_> {
     fn split_at(self, length: usize) -> (Self, Self) {
         let (part, after) = self.text.split_at_checked(length).unwrap_or((self.text, ""));
         let Spot { line, column } = self.first;

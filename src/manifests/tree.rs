@@ -122,26 +122,36 @@ impl Node {
     }
 
     fn extent(&self) -> Extent {
-        let within = |extents: &mut dyn Iterator<Item = Extent>| {
-            extents.fold(Extent { values: 1, depth: 1 }, |sum, extent| Extent {
-                values: sum.values + extent.values,
-                depth: sum.depth.max(1 + extent.depth),
-            })
-        };
+        let whole = Extent { values: 1, depth: 1 };
         match &self.content {
-            Content::Scalar(_) => Extent { values: 1, depth: 0 },
-            Content::List(items) => within(&mut items.iter().map(Node::extent)),
-            Content::Map(entries) => within(&mut entries.iter().map(|(_, node)| node.extent())),
+            Content::Scalar(value) => Extent { values: values_of_text(value.as_str()), depth: 0 },
+            Content::List(items) => items.iter().fold(whole, |sum, item| sum.with(&item.extent())),
+            Content::Map(entries) => entries.iter().fold(whole, |sum, (key, node)| {
+                let Extent { values, depth } = node.extent();
+                sum.with(&Extent { values: values_of_text(Some(&key.name)) + values, depth })
+            }),
         }
     }
 }
 
-/// How much there is in a node.
+/// How much a copy of a node takes.
 struct Extent {
-    /// With itself.
+    /// With itself and keys, long texts as several.
     values: usize,
     /// Lists and maps within each other.
     depth: usize,
+}
+
+impl Extent {
+    fn with(&self, within: &Extent) -> Self {
+        Self { values: self.values + within.values, depth: self.depth.max(1 + within.depth) }
+    }
+}
+
+/// A long text takes as much as several values.
+fn values_of_text(text: Option<&str>) -> usize {
+    const BYTES_OF_A_VALUE: usize = 64;
+    1 + text.map_or(0, str::len) / BYTES_OF_A_VALUE
 }
 
 /// Reads one document that begins at `first`; `None` when nothing is in it. It takes what it reads, with what
@@ -238,7 +248,7 @@ impl Composer<'_> {
         let Some(Open { spot, anchor, content }) = self.open.pop() else { return Ok(()) };
         let content = match content {
             OpenContent::List(items) => Content::List(items),
-            OpenContent::Map(entries, _) => Content::Map(self.merged(entries)?),
+            OpenContent::Map(entries, _) => Content::Map(merged(entries)?),
         };
         self.complete(Node { spot, content }, anchor)
     }
@@ -266,33 +276,32 @@ impl Composer<'_> {
         *self.values_left = left.unwrap_or(0);
         left.map(|_| ()).ok_or_else(|| unreadable(spot, "more values than can be read".to_owned()))
     }
+}
 
-    /// Without merge keys (`<<: *base`), with what they bring: what is there already stays.
-    fn merged(&mut self, entries: Vec<(Key, Node)>) -> Result<Vec<(Key, Node)>, Unreadable> {
-        let (merges, mut entries): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|(key, _)| key.name == "<<");
-        if merges.is_empty() {
-            return Ok(entries);
-        }
-        let mut there: BTreeSet<String> = entries.iter().map(|(key, _)| key.name.clone()).collect();
-        for (key, base) in merges {
-            let bases = match base.content {
-                Content::List(bases) => bases,
-                _ => vec![base],
+/// Without merge keys (`<<: *base`), with what they bring: what is there already stays.
+fn merged(entries: Vec<(Key, Node)>) -> Result<Vec<(Key, Node)>, Unreadable> {
+    let (merges, mut entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(key, _)| key.name == "<<");
+    if merges.is_empty() {
+        return Ok(entries);
+    }
+    let mut there: BTreeSet<String> = entries.iter().map(|(key, _)| key.name.clone()).collect();
+    for (key, base) in merges {
+        let bases = match base.content {
+            Content::List(bases) => bases,
+            _ => vec![base],
+        };
+        for base in bases {
+            let Content::Map(more) = base.content else {
+                return Err(unreadable(key.spot, "not valid YAML: << takes maps only".to_owned()));
             };
-            for base in bases {
-                let Content::Map(more) = base.content else {
-                    return Err(unreadable(key.spot, "not valid YAML: << takes maps only".to_owned()));
-                };
-                for (key, node) in more {
-                    if there.insert(key.name.clone()) {
-                        entries.push((key, node));
-                    }
+            for (key, node) in more {
+                if there.insert(key.name.clone()) {
+                    entries.push((key, node));
                 }
             }
         }
-        Ok(entries)
     }
+    Ok(entries)
 }
 
 fn unreadable(spot: Spot, message: String) -> Unreadable {
@@ -349,8 +358,9 @@ fn integer(text: &str) -> Option<Value> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let prefixes = [("0x", 16), ("0X", 16), ("0b", 2), ("0B", 2), ("0o", 8), ("0O", 8)];
-    let prefixed = prefixes.iter().find_map(|(prefix, radix)| Some((unsigned.strip_prefix(prefix)?, *radix)));
-    let (digits, radix) = prefixed.unwrap_or(match unsigned.strip_prefix('0') {
+    let with_radix =
+        prefixes.iter().find_map(|(prefix, radix)| Some((unsigned.strip_prefix(prefix)?, *radix)));
+    let (digits, radix) = with_radix.unwrap_or(match unsigned.strip_prefix('0') {
         Some(octal) if !octal.is_empty() => (octal, 8),
         _ => (unsigned, 10),
     });
@@ -510,19 +520,22 @@ mod tests {
         let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
         assert!(parse(&nested(MAX_DEPTH), FIRST, &mut 1000).is_ok());
         assert_eq!(refusal(&nested(MAX_DEPTH + 1)), "1:101: more than 100 lists and maps within each other");
-        let mut tower = format!("- &a0 {}\n", nested(90));
-        for n in 1..1000 {
-            tower += &format!("- &a{n} [[[*a{}]]]\n", n - 1);
-        }
-        let error = parse(&tower, FIRST, &mut 1_000_000).unwrap_err();
+        let mut tower = vec![format!("- &a0 {}", nested(90))];
+        tower.extend((1..1000).map(|n| format!("- &a{n} [[[*a{}]]]", n - 1)));
+        let error = parse(&tower.join("\n"), FIRST, &mut 1_000_000).unwrap_err();
         assert_eq!(error.message, "more than 100 lists and maps within each other");
         assert_eq!(error.spot.line, 5);
-        let mut bomb = "a0: &a0 [x, x]\n".to_owned();
-        for n in 1..40 {
-            bomb += &format!("a{n}: &a{n} [*a{0}, *a{0}]\n", n - 1);
-        }
+        let mut bomb = vec!["a0: &a0 [x, x]".to_owned()];
+        bomb.extend((1..40).map(|n| format!("a{n}: &a{n} [*a{0}, *a{0}]", n - 1)));
         let mut left = 100_000;
-        assert_eq!(parse(&bomb, FIRST, &mut left).unwrap_err().message, "more values than can be read");
+        let copies = format!("- &a {}\n- [{}]", "x".repeat(64_000), "*a, ".repeat(100));
+        let error = parse(&copies, FIRST, &mut left).unwrap_err();
+        assert_eq!(error.message, "more values than can be read", "a thousand values each");
+        let mut left = 100_000;
+        assert_eq!(
+            parse(&bomb.join("\n"), FIRST, &mut left).unwrap_err().message,
+            "more values than can be read"
+        );
         assert_eq!(left, 0);
     }
 }
