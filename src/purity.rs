@@ -7,8 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the core, the roots of paths that each may `use`, and what of ours it may name.
-const CORE: [(&str, &[&str], &[&str]); 5] = [
+const CORE: [(&str, &[&str], &[&str]); 6] = [
     ("api", &["jiff", "k8s_openapi", "kube", "schemars", "serde", "serde_json"], &["api"]),
+    (
+        "manifests",
+        &["kube", "regex", "serde", "serde_json", "serde_saphyr", "strsim"],
+        &["api", "manifests", "objects"],
+    ),
     ("placement", &["jiff", "regex", "sha2", "thiserror"], &["api", "placement"]),
     ("resolve", &["jiff"], &["api", "placement", "resolve"]),
     ("status", &["jiff", "serde", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),

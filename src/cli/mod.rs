@@ -6,6 +6,8 @@
 mod completion;
 mod controller;
 mod crd;
+#[cfg_attr(not(test), expect(dead_code, reason = "only `berth plan` reads manifests"))]
+mod files;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -31,6 +31,7 @@ mod cel;
 mod controller;
 mod crd_files;
 mod kube_api;
+mod manifests;
 mod nonsense;
 mod observer;
 mod proxy;
