@@ -1,10 +1,9 @@
 //! `berth completion`: a completion script for a shell, to standard output.
 
-use std::io::Write as _;
-
-use anyhow::Context as _;
 use clap::Args;
 use clap_complete::Shell;
+
+use super::output;
 
 /// Arguments of `berth completion`.
 #[derive(Debug, Args)]
@@ -24,6 +23,6 @@ impl Completion {
         let name = command.get_name().to_owned();
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, name, &mut script);
-        std::io::stdout().write_all(&script).context("cannot write to standard output")
+        output::print(&String::from_utf8(script)?)
     }
 }

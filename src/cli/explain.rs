@@ -13,10 +13,9 @@ use super::{cluster, output};
 #[derive(Debug, Args)]
 #[command(
     about = "Show what every datastore is to one placement, with the reasons",
-    long_about = "Show what every datastore is to one placement, with the reasons.\n\nWith -f, the placement and \
-                  everything that it refers to are read from files: a placement with a status exists already, \
-                  one without is decided when its turn comes. Without -f, they are read from the cluster of the \
-                  current kubeconfig."
+    long_about = "Show what every datastore is to one placement, with the reasons.\n\nWith -f or --placed, the placement and \
+                  everything that it refers to are read from files, and one that does not exist yet is decided \
+                  when its turn comes. Without them, all are read from the cluster of the current kubeconfig."
 )]
 pub struct Explain {
     /// Name of the placement
@@ -47,11 +46,9 @@ impl Explain {
     /// # Errors
     /// When there is no such placement, or the cluster cannot be asked.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let Found { mut inputs, mut problems } = self.inputs.read();
-        if self.inputs.filenames.is_empty() {
-            inputs.placed.extend(cluster::read()?);
-        } else {
-            inputs.keep_what_exists();
+        let Found { mut inputs, mut problems } = self.inputs.read()?;
+        if self.inputs.filenames.is_empty() && self.inputs.placed.is_empty() {
+            inputs.placed = cluster::read()?;
         }
         let key = Key { namespace: self.inputs.namespace.clone(), name: self.name.clone() };
         let explanation = plan::explain(&inputs, &key);

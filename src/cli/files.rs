@@ -1,4 +1,4 @@
-//! `-f`: from files, directories and standard input to the text of manifests.
+//! From files, directories and standard input to the text of manifests.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use berth::manifests::{MAX_SOURCE_BYTES, Place, Problem, Source};
-use clap::Args;
 
 /// What a directory is searched for, as by kubectl.
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
@@ -17,39 +16,29 @@ const MAX_ENTRIES: usize = 100_000;
 /// Directories within each other.
 const MAX_DEPTH: usize = 64;
 
-/// Which manifests to read.
-#[derive(Debug, Args)]
-pub struct Files {
-    /// Files, directories with *.yaml, *.yml and *.json files, or - for standard input
-    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", num_args = 1.., required = true)]
-    filenames: Vec<PathBuf>,
-    /// Search the directories within directories too
-    #[arg(short = 'R', long)]
+/// The text of every file, each once, in the order in which they were named and by name within a directory; and
+/// everything that could not be read. `-` takes standard input, which is there once.
+pub fn read(
+    paths: &[PathBuf],
     recursive: bool,
-}
-
-impl Files {
-    /// The text of every file, each once, in the order in which they were named and by name within a directory;
-    /// and everything that could not be read.
-    pub fn read(&self, stdin: impl Read) -> (Vec<Source>, Vec<Problem>) {
-        let mut reading = Reading { bytes_left: MAX_BYTES, ..Reading::default() };
-        let mut stdin = Some(stdin);
-        for path in &self.filenames {
-            if path.as_os_str() == "-" {
-                match stdin.take() {
-                    Some(stdin) => reading.stdin(stdin),
-                    None => reading.problem(path, "standard input can be read only once"),
-                }
-                continue;
+    stdin: &mut Option<impl Read>,
+) -> (Vec<Source>, Vec<Problem>) {
+    let mut reading = Reading { bytes_left: MAX_BYTES, ..Reading::default() };
+    for path in paths {
+        if path.as_os_str() == "-" {
+            match stdin.take() {
+                Some(stdin) => reading.stdin(stdin),
+                None => reading.problem(path, "standard input can be read only once"),
             }
-            match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => reading.directory(path, self.recursive),
-                Ok(_) => reading.file(path),
-                Err(error) => reading.problem(path, &cannot_be_read(&error)),
-            }
+            continue;
         }
-        (reading.sources, reading.problems)
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => reading.directory(path, recursive),
+            Ok(_) => reading.file(path),
+            Err(error) => reading.problem(path, &cannot_be_read(&error)),
+        }
     }
+    (reading.sources, reading.problems)
 }
 
 /// What has been read so far.
@@ -191,16 +180,9 @@ fn end_of(path: &Path, start: &[u8]) -> Place {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use clap::Parser;
     use tempfile::TempDir;
 
     use super::*;
-
-    #[derive(Parser)]
-    struct Command {
-        #[command(flatten)]
-        files: Files,
-    }
 
     /// A directory with these files, each with its own name as text.
     fn directory(files: &[&str]) -> TempDir {
@@ -216,9 +198,10 @@ mod tests {
     /// The names of sources without their directory, and problems likewise.
     fn read(directory: &TempDir, arguments: &[&str], stdin: &[u8]) -> (Vec<String>, Vec<String>) {
         let root = format!("{}/", directory.path().display());
-        let arguments = arguments.iter().map(|argument| argument.replace('@', &root));
-        let command = Command::parse_from(["plan".to_owned()].into_iter().chain(arguments));
-        let (sources, problems) = command.files.read(stdin);
+        let recursive = arguments.contains(&"-R");
+        let paths = arguments.iter().filter(|argument| **argument != "-R");
+        let paths: Vec<PathBuf> = paths.map(|path| path.replace('@', &root).into()).collect();
+        let (sources, problems) = super::read(&paths, recursive, &mut Some(stdin));
         let without_root = |text: String| text.replace(&root, "").replace(root.trim_end_matches('/'), "@");
         (
             sources.into_iter().map(|source| without_root(source.name)).collect(),
@@ -230,19 +213,18 @@ mod tests {
     fn files_are_read_in_the_order_in_which_they_are_named() {
         let files = directory(&["b.txt", "a.yaml"]);
         let expected = (vec!["b.txt".to_owned(), "-".to_owned(), "a.yaml".to_owned()], vec![]);
-        assert_eq!(read(&files, &["-f", "@b.txt", "-f", "-", "-f", "@a.yaml"], b"x"), expected);
-        assert_eq!(read(&files, &["-f", "@b.txt", "-", "@a.yaml"], b"x"), expected);
-        assert_eq!(read(&files, &["--filename", "@b.txt", "-", "@a.yaml", "@b.txt"], b"x"), expected);
+        assert_eq!(read(&files, &["@b.txt", "-", "@a.yaml"], b"x"), expected);
+        assert_eq!(read(&files, &["@b.txt", "-", "@a.yaml", "@b.txt"], b"x"), expected);
     }
 
     #[test]
     fn directories_are_searched_by_name_and_only_on_request_below() {
         let files =
             directory(&["c.yml", "a.yaml", "b/x.json", "b/a/y.yaml", "d.json", "e.txt", "f.yaml.bak"]);
-        assert_eq!(read(&files, &["-f", "@"], b"").0, ["a.yaml", "c.yml", "d.json"]);
+        assert_eq!(read(&files, &["@"], b"").0, ["a.yaml", "c.yml", "d.json"]);
         let all = ["a.yaml", "b/a/y.yaml", "b/x.json", "c.yml", "d.json"];
-        assert_eq!(read(&files, &["-R", "-f", "@"], b""), (all.map(String::from).into(), vec![]));
-        assert_eq!(read(&files, &["-f", "@b/x.json", "@b", "-R"], b"").0, ["b/x.json", "b/a/y.yaml"]);
+        assert_eq!(read(&files, &["-R", "@"], b""), (all.map(String::from).into(), vec![]));
+        assert_eq!(read(&files, &["@b/x.json", "@b", "-R"], b"").0, ["b/x.json", "b/a/y.yaml"]);
     }
 
     #[test]
@@ -251,15 +233,15 @@ mod tests {
         symlink(files.path().join("data/a.yaml"), files.path().join("a.yaml")).unwrap();
         symlink(files.path(), files.path().join("data/loop")).unwrap();
         symlink(files.path().join("nowhere"), files.path().join("b.yaml")).unwrap();
-        assert_eq!(read(&files, &["-R", "-f", "@"], b""), (vec!["a.yaml".to_owned()], vec![]));
-        assert_eq!(read(&files, &["-f", "@data/loop"], b"").0, ["data/loop/a.yaml"]);
+        assert_eq!(read(&files, &["-R", "@"], b""), (vec!["a.yaml".to_owned()], vec![]));
+        assert_eq!(read(&files, &["@data/loop"], b"").0, ["data/loop/a.yaml"]);
     }
 
     #[test]
     fn everything_that_cannot_be_read_is_told() {
         let files = directory(&["sub/a.yaml", "deep/b/c.yaml", "none/x.txt", "ok.yaml"]);
         fs::write(files.path().join("sub/latin.yaml"), b"a: 1\nb: \xe4\n").unwrap();
-        let arguments = ["-f", "@gone.yaml", "@sub", "@deep", "@none", "@ok.yaml", "-", "-", "@ok.yaml/x"];
+        let arguments = ["@gone.yaml", "@sub", "@deep", "@none", "@ok.yaml", "-", "-", "@ok.yaml/x"];
         let (sources, problems) = read(&files, &arguments, b" \n");
         assert_eq!(sources, ["sub/a.yaml", "ok.yaml", "-"]);
         assert_eq!(
@@ -284,11 +266,11 @@ mod tests {
             deep.push("d");
         }
         fs::create_dir_all(&deep).unwrap();
-        let (sources, problems) = read(&files, &["-R", "-f", "@"], b"");
+        let (sources, problems) = read(&files, &["-R", "@"], b"");
         assert_eq!(sources, ["a.yaml"]);
         assert!(problems[0].ends_with("too many files and directories here; name fewer"), "{problems:?}");
         let large = vec![b' '; MAX_SOURCE_BYTES + 1];
-        assert_eq!(read(&files, &["-f", "-"], &large).1, ["-: too large: more than 64 MiB"]);
+        assert_eq!(read(&files, &["-"], &large).1, ["-: too large: more than 64 MiB"]);
         let mut reading = Reading { bytes_left: 3, ..Reading::default() };
         reading.text(Path::new("a"), &b"ab"[..]);
         reading.text(Path::new("b"), &b"ab"[..]);
@@ -309,6 +291,6 @@ mod tests {
     fn a_socket_in_a_directory_is_left_alone() {
         let files = directory(&["a.yaml"]);
         let _socket = std::os::unix::net::UnixListener::bind(files.path().join("b.yaml")).unwrap();
-        assert_eq!(read(&files, &["-f", "@"], b""), (vec!["a.yaml".to_owned()], vec![]));
+        assert_eq!(read(&files, &["@"], b""), (vec!["a.yaml".to_owned()], vec![]));
     }
 }

@@ -1,10 +1,12 @@
 //! What `berth plan` and `berth explain` are made from: manifests and recorded inventories, read from files.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use berth::manifests::{self, Manifest};
+use berth::manifests::{self, Kind, Manifest, Reader};
 use berth::plan::{Inputs, Recorded};
 use berth::recording::{self, Recording};
 use clap::Args;
@@ -27,7 +29,7 @@ pub struct InputArgs {
     inventories: Vec<String>,
     /// What exists already and keeps its room: the output of kubectl get instanceplacements -A -o yaml
     #[arg(long, value_name = "FILE|DIR|-")]
-    placed: Vec<PathBuf>,
+    pub placed: Vec<PathBuf>,
     /// Namespace of a placement that names none
     #[arg(short = 'n', long, default_value = "default")]
     pub namespace: String,
@@ -44,41 +46,61 @@ pub struct Found {
 
 impl InputArgs {
     /// Reads all of them: what can be read is there, whatever is wrong with the rest.
-    pub fn read(&self) -> Found {
-        let mut problems = Vec::new();
-        let mut found = self.read_manifests(&self.filenames, &mut problems);
-        let placed = self.read_manifests(&self.placed, &mut problems);
-        let repeated = manifests::repeated(&mut found);
-        problems.extend(repeated.iter().map(ToString::to_string));
-        let inventories = self.inventories.iter().filter_map(|argument| match read_inventory(argument) {
-            Ok(recorded) => Some(recorded),
-            Err(why) => {
-                problems.push(why);
-                None
+    ///
+    /// # Errors
+    /// When Berth's own CRDs are not understood.
+    pub fn read(&self) -> anyhow::Result<Found> {
+        let reader = Reader::new()?;
+        let (mut problems, mut stdin) = (Vec::new(), Some(io::stdin()));
+        let mut read = |paths: &[PathBuf], stored: bool| {
+            let (sources, unreadable) = files::read(paths, self.recursive, &mut stdin);
+            problems.extend(unreadable);
+            let mut manifests = Vec::new();
+            for source in &sources {
+                let reading = if stored { reader.read_stored(source) } else { reader.read(source) };
+                problems.extend(reading.problems);
+                manifests.extend(reading.manifests);
             }
+            manifests
+        };
+        let mut manifests = read(&self.filenames, false);
+        let placed = read(&self.placed, true);
+        problems.extend(manifests::duplicates(&manifests));
+        let stored: BTreeMap<_, _> = placed.iter().map(|one| (self.identity(one), one)).collect();
+        // What the API server would not let happen does not happen here either.
+        manifests.retain(|wanted| {
+            let refused =
+                stored.get(&self.identity(wanted)).map(|stored| reader.check_update(stored, wanted));
+            let refused = refused.unwrap_or_default();
+            problems.extend_from_slice(&refused);
+            refused.is_empty()
         });
-        let inventories = inventories.collect();
+        let mut problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let mut inventories = Vec::new();
+        for argument in &self.inventories {
+            match read_inventory(argument) {
+                Ok(recorded) => inventories.push(recorded),
+                Err(why) => problems.push(why),
+            }
+        }
         let inputs = Inputs {
-            manifests: found,
+            manifests,
             placed,
             inventories,
             namespace: self.namespace.clone(),
             cluster_name: self.cluster_name.clone().filter(|name| !name.is_empty()),
             matrix: false,
         };
-        Found { inputs, problems }
+        Ok(Found { inputs, problems })
     }
 
-    fn read_manifests(&self, paths: &[PathBuf], problems: &mut Vec<String>) -> Vec<Manifest> {
-        let (sources, unreadable) = files::read(paths, self.recursive);
-        problems.extend(unreadable);
-        let mut found = Vec::new();
-        for source in &sources {
-            let reading = manifests::read(source);
-            problems.extend(reading.problems.iter().map(ToString::to_string));
-            found.extend(reading.manifests);
-        }
-        found
+    /// What tells an object from all others.
+    fn identity<'a>(&'a self, manifest: &'a Manifest) -> (Kind, &'a str, &'a str) {
+        let namespace = match manifest.kind {
+            Kind::InstancePlacement => manifest.namespace().unwrap_or(&self.namespace),
+            Kind::PlacementClass | Kind::VCenter | Kind::Namespace => "",
+        };
+        (manifest.kind, namespace, manifest.name())
     }
 }
 
@@ -95,7 +117,7 @@ fn read_inventory(argument: &str) -> Result<Recorded, String> {
         return Err(why(recording::ReadError::TooLong.to_string()));
     }
     let text = fs::read_to_string(path).map_err(|error| why(error.to_string()))?;
-    let Recording { server, version, inventory } =
+    let Recording { name: server, version, inventory } =
         Recording::read(&text).map_err(|error| why(error.to_string()))?;
     Ok(Recorded { vcenter, server, version, inventory: Arc::new(inventory) })
 }

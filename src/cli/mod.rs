@@ -6,8 +6,11 @@
 mod completion;
 mod controller;
 mod crd;
-#[cfg_attr(not(test), expect(dead_code, reason = "only `berth plan` reads manifests"))]
 mod files;
+mod inputs;
+mod output;
+mod plan;
+mod progress;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -29,6 +32,7 @@ enum Command {
     Controller(controller::Controller),
     /// Write the CRDs: the definitions of the three kinds.
     Crd(crd::Crd),
+    Plan(plan::Plan),
     /// Write a script that completes Berth's arguments in a shell.
     Completion(completion::Completion),
 }
@@ -48,10 +52,11 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Controller(controller) => controller.run().map(|()| ExitCode::SUCCESS),
         Command::Crd(crd) => crd.run().map(|()| ExitCode::SUCCESS),
+        Command::Plan(plan) => plan.run(),
         Command::Completion(completion) => completion.run(command(&arguments)).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        output::complain(&[format!("{error:#}")]);
         ExitCode::FAILURE
     })
 }

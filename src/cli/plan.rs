@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use berth::plan::{self, Format};
+use berth::plan;
 use clap::{Args, ValueEnum};
 
 use super::inputs::{Found, InputArgs};
@@ -15,6 +15,7 @@ const SOME_REFUSED: u8 = 2;
 #[derive(Debug, Args)]
 #[command(
     about = "Show where instances would land, and why not elsewhere, before anything is applied",
+    mut_arg("filenames", |argument| argument.required(true).num_args(1..)),
     after_help = "Exit codes: 0 all are placed, 2 some cannot be placed, 1 something is wrong with the input."
 )]
 pub struct Plan {
@@ -48,10 +49,7 @@ impl Plan {
     /// # Errors
     /// When standard output cannot be written.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let Found { mut inputs, mut problems } = self.inputs.read();
-        if self.inputs.filenames.is_empty() {
-            anyhow::bail!("say which manifests to plan: -f FILE, -f FOLDER, or -f - for standard input");
-        }
+        let Found { mut inputs, mut problems } = self.inputs.read()?;
         inputs.matrix = self.output == Output::Html;
         let mut progress = Progress::of("placing", self.quiet);
         let plan = plan::plan(&inputs, &mut |done, all| progress.tell(done, all));
@@ -61,14 +59,7 @@ impl Plan {
             output::warn(&plan.warnings);
         }
         output::complain(&problems);
-        let format = match self.output {
-            Output::Table => Format::Table { colours: output::is_colourful() },
-            Output::Json => Format::Json,
-            Output::Yaml => Format::Yaml,
-            Output::Markdown => Format::Markdown,
-            Output::Html => Format::Html,
-        };
-        output::print(&plan.report.render(format)?)?;
+        output::print(&serde_json::to_string_pretty(&plan.report)?)?;
         Ok(match plan.report.summary.refused {
             _ if !problems.is_empty() => ExitCode::FAILURE,
             0 => ExitCode::SUCCESS,

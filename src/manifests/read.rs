@@ -74,6 +74,14 @@ impl Reader {
         self.read_as(Standing::Stored, source)
     }
 
+    /// What the API server would refuse when a stored object is to become what its manifest wants.
+    #[must_use]
+    pub fn check_update(&self, stored: &Manifest, wanted: &Manifest) -> Vec<Problem> {
+        let Some(rules) = self.rules.get(&wanted.kind) else { return Vec::new() };
+        let messages = rules.check_update(&stored.object, &wanted.object).into_iter();
+        messages.map(|message| Problem { place: wanted.place.clone(), message }).collect()
+    }
+
     fn read_as(&self, standing: Standing, source: &Source) -> Reading {
         let mut pass =
             Pass { rules: &self.rules, standing, source: &source.name, reading: Reading::default() };
@@ -241,8 +249,7 @@ pub fn duplicates(manifests: &[Manifest]) -> Vec<Problem> {
     let mut first = BTreeMap::new();
     let mut problems = Vec::new();
     for manifest in manifests {
-        let text = |pointer| manifest.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
+        let (namespace, name) = (manifest.namespace().unwrap_or_default(), manifest.name());
         match first.entry((manifest.kind, namespace, name)) {
             Entry::Vacant(entry) => {
                 entry.insert(&manifest.place);

@@ -103,6 +103,17 @@ impl Rules {
         if findings.list.is_empty() { Ok(object) } else { Err(findings) }
     }
 
+    /// What a stored object cannot be changed into, by the rules that compare the two; its status stays.
+    pub(super) fn check_update(&self, stored: &Value, wanted: &Value) -> Vec<String> {
+        let mut changed = wanted.clone();
+        if let (Some(changed), Some(status)) = (changed.as_object_mut(), stored.get("status")) {
+            changed.insert("status".to_owned(), status.clone());
+        }
+        let checked = self.validator.validate_compiled(&self.cel, &changed, Some(stored));
+        let errors = checked.err().into_iter().flatten();
+        errors.map(|error| format!("{}: {}", error.field_path, error.message)).collect()
+    }
+
     /// Rules that compare with what was stored do not apply to a new object.
     fn obey(&self, object: &Value, node: &Node, findings: &mut Findings) {
         let Err(errors) = self.validator.validate_compiled(&self.cel, object, None) else { return };

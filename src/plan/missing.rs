@@ -98,7 +98,7 @@ fn vcenter<'a>(inputs: &'a Inputs, placement: &PlannedPlacement) -> Option<&'a s
 }
 
 fn namespace<'a>(inputs: &'a Inputs, manifest: &'a Manifest) -> &'a str {
-    manifest.object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or(&inputs.namespace)
+    manifest.namespace().unwrap_or(&inputs.namespace)
 }
 
 fn of(inputs: &Inputs, kind: Kind) -> impl DoubleEndedIterator<Item = &Manifest> {

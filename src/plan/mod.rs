@@ -15,7 +15,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::manifests::{Kind, Manifest};
+use crate::manifests::Manifest;
 use crate::placement::{Inventory, Verdict};
 
 pub use engine::{explain, plan};
@@ -36,16 +36,6 @@ pub struct Inputs {
     pub cluster_name: Option<String>,
     /// Every placement is to be measured against every datastore for the report.
     pub matrix: bool,
-}
-
-impl Inputs {
-    /// Takes placements that have a status for what they are: they exist already.
-    pub fn keep_what_exists(&mut self) {
-        let exists = |one: &mut Manifest| {
-            one.kind == Kind::InstancePlacement && one.object.pointer("/status/conditions").is_some()
-        };
-        self.placed.extend(self.manifests.extract_if(.., exists));
-    }
 }
 
 /// What one vCenter shows.
