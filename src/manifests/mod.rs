@@ -1,4 +1,7 @@
 //! From YAML as people and pipelines write it to objects of Berth's kinds, and where each came from. No I/O.
+//!
+//! A source is cut into documents, each becomes a tree that knows its places, and objects of Berth's kinds are
+//! held to what the API server would hold them to: a plan must not place what `kubectl apply` would refuse.
 
 mod read;
 mod rules;

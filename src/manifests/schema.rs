@@ -324,3 +324,86 @@ pub(super) fn shown(value: &Value) -> String {
         scalar => scalar.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tree::parse;
+    use super::*;
+
+    fn findings(schema: Value, text: &str) -> Vec<String> {
+        let node = parse(text, Spot { line: 1, column: 1 }, &mut 10_000).unwrap().unwrap();
+        let mut findings = Findings::default();
+        let schema = Schema::deserialize(schema).unwrap();
+        schema.read(&node, At { spot: node.spot, path: "x" }, &mut findings);
+        findings.list.into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn a_keyword_that_is_not_understood_is_an_error() {
+        assert!(Schema::deserialize(json!({"type": "string", "multipleOf": 2})).is_err());
+        assert!(Schema::deserialize(json!({"type": "number"})).is_err());
+        assert!(Schema::deserialize(json!({"pattern": "("})).is_err());
+    }
+
+    #[test]
+    fn what_is_counted_and_compared_in_lists_and_maps() {
+        let text = json!({"type": "string"});
+        for (schema, good, bad, expected) in [
+            (
+                json!({"type": "array", "items": text, "x-kubernetes-list-type": "set"}),
+                "[a, b]",
+                "[a, b, a]",
+                "x[2]: Duplicate value: \"a\"",
+            ),
+            (json!({"type": "array", "items": text}), "[a, a]", "[5]", "x[0]: Invalid value: \"integer\""),
+            (
+                json!({"type": "array", "items": text, "minItems": 1}),
+                "[a]",
+                "[]",
+                "x: Invalid value: \"array\": x in body should have at least 1 items",
+            ),
+            (
+                json!({"type": "array", "items": text, "maxItems": 1}),
+                "[a]",
+                "[a, b]",
+                "x: Too many: 2: must have at most 1 items",
+            ),
+            (
+                json!({"type": "object", "additionalProperties": text, "maxProperties": 1}),
+                "{a: b}",
+                "{a: b, c: d}",
+                "x: Too many: 2: must have at most 1 items",
+            ),
+            (
+                json!({"type": "object", "required": ["a"], "properties": {"a": text}}),
+                "{a: b}",
+                "{a: ~}",
+                "x.a: Required",
+            ),
+            (
+                json!({"type": "string", "maxLength": 2}),
+                "äö",
+                "aoe",
+                "x: Too long: may not be more than 2 bytes",
+            ),
+        ] {
+            assert_eq!(findings(schema.clone(), good), [""; 0], "{schema}");
+            let found = findings(schema.clone(), bad);
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{schema}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn as_many_findings_as_anybody_reads() {
+        let text = format!("{{{}}}", (0..500).map(|n| format!("k{n}: v, ")).collect::<Vec<_>>().concat());
+        assert_eq!(findings(json!({"type": "object"}), &text).len(), Findings::MOST);
+    }
+
+    #[test]
+    fn long_texts_are_cut_in_messages() {
+        assert_eq!(shown(&json!("ä".repeat(100))), format!("\"{}\"...", "ä".repeat(60)));
+        assert_eq!(shown(&json!({"a": 1})), "\"object\"");
+    }
+}
