@@ -34,6 +34,7 @@ mod kube_api;
 mod manifests;
 mod nonsense;
 mod observer;
+mod plan;
 mod proxy;
 mod scenarios;
 mod schema;
