@@ -48,6 +48,7 @@ pub use quantity::{QuantityError, binary_spelling};
 pub use request::Request;
 pub use scope::{ScopeAsk, ScopeNotFound};
 pub use selector::Selector;
+pub(crate) use text::clean;
 
 use std::collections::BTreeMap;
 
