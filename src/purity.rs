@@ -18,6 +18,11 @@ const CORE: [(&str, &[&str], &[&str]); 6] = [
     ("resolve", &["jiff"], &["api", "placement", "resolve"]),
     ("status", &["jiff", "serde", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),
     ("scheduler", &["jiff", "serde", "serde_json"], &["api", "placement", "resolve", "scheduler", "status"]),
+    (
+        "plan",
+        &["anstyle", "base64", "comfy_table", "flate2", "maud", "serde", "serde_json", "sha2", "thiserror"],
+        &["api", "manifests", "objects", "placement", "plan", "recording", "resolve", "status"],
+    ),
 ];
 
 /// Parts of the standard library that are values and containers with an order.

@@ -51,6 +51,7 @@ pub use request::Request;
 pub use scope::{ScopeAsk, ScopeNotFound};
 pub use selector::Selector;
 pub use survey::{Finding, survey};
+pub(crate) use text::clean;
 
 use std::collections::BTreeMap;
 

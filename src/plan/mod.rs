@@ -7,6 +7,7 @@ mod engine;
 mod matrix;
 mod missing;
 mod rehearsal;
+mod render;
 mod report;
 mod timeless;
 
@@ -19,6 +20,7 @@ use crate::manifests::Manifest;
 use crate::placement::{Inventory, Verdict};
 
 pub use engine::{explain, plan};
+pub use render::{Format, RenderError};
 pub use report::{API_VERSION, Cell, Matrix, PlannedDatastore, PlannedPlacement, Report, Row, Summary};
 
 /// Everything that a plan is made from.

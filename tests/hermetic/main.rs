@@ -16,6 +16,8 @@ mod kube_server;
 #[allow(dead_code, reason = "each user needs a part")]
 #[path = "../support/observer.rs"]
 mod observed;
+#[path = "../support/plan_reports.rs"]
+mod plan_reports;
 #[path = "../support/random.rs"]
 mod random;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
@@ -35,6 +37,7 @@ mod manifests;
 mod nonsense;
 mod observer;
 mod plan;
+mod plan_formats;
 mod proxy;
 mod scenarios;
 mod schema;
