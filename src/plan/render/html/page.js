@@ -282,6 +282,6 @@
   }, { passive: true });
   $("board").hidden = $("legend").hidden = false;
   $("matrix-note").remove();
-  // Its first call is for the size at the beginning.
+  draw(true);
   new ResizeObserver(() => draw(true)).observe(grid);
 })();
