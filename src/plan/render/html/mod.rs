@@ -85,8 +85,8 @@ fn heading(report: &Report) -> Markup {
 fn filters() -> Markup {
     html! {
         div #filters role="search" hidden {
-            label { "Placements" input #find-placement type="search" placeholder="name, reason, message"; }
-            label { "Datastores" input #find-datastore type="search" placeholder="name, vCenter, type"; }
+            label { "Placements" input #find-placement type="search" placeholder="name or reason"; }
+            label { "Datastores" input #find-datastore type="search" placeholder="name or type"; }
             label.check { input #only-refused type="checkbox"; "without a datastore" }
             label.check { input #only-changed type="checkbox"; "datastores that change" }
             output #shown {}
@@ -106,7 +106,8 @@ fn matrix_section(packed: &Packed) -> Markup {
                 aside #detail aria-live="polite" aria-label="Selected cell" {}
             }
             div #legend hidden {
-                p.muted #matrix-help { "Arrow keys move from cell to cell; Home, End and the page keys leap." }
+                p.muted #matrix-help { "Arrow keys move from cell to cell; Home, End and the page keys leap; Enter goes to the selected datastore, \
+                 as a click on the placement does." }
                 ul {
                     (sign("selected", "✓", "Selected", "The placement gets this datastore."))
                     (sign("eligible", "2", "Eligible", "Every rule holds; the number is its rank, a dot has none."))
@@ -162,8 +163,9 @@ fn datastores(datastores: &[PlannedDatastore]) -> Markup {
         section #datastores aria-labelledby="datastores-title" {
             h2 #datastores-title { "Datastores" }
             p.muted.key {
-                "Upper bar before the plan, lower bar after it: "
-                i.used {} " used " i.kept {} " claimed before " i.added {} " claimed by the plan " i.free {} " free."
+                span { "Upper bar before the plan, lower bar after it:" } " "
+                span { i.used {} "used" } " " span { i.kept {} "claimed before" } " "
+                span { i.added {} "claimed by the plan" } " " span { i.free {} "free" }
             }
             table {
                 thead {

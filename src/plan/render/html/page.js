@@ -31,7 +31,7 @@
       + `${view.columns.length} of ${datastores.length} datastores`;
     draw(true);
   };
-  for (const type of ["input", "change"]) $("filters").addEventListener(type, apply);
+  $("filters").addEventListener("input", apply);
   $("filters").hidden = false;
   apply();
 
@@ -107,20 +107,20 @@
   // The grid. Rows and cells in sight are kept by their places; the current one stays wherever it is.
   const grid = $("grid");
   const current = { row: 0, column: 0 };
-  let drawn = new Map();
+  const drawn = new Map();
   let space, head;
   const nameWidth = () => (window.innerWidth < 700 ? 130 : 240);
   const sight = (from, length, size, count, keep) => {
     const first = Math.max(0, Math.floor(from / size) - MARGIN);
     const last = Math.min(count - 1, Math.ceil((from + length) / size) + MARGIN);
-    const places = [];
+    const places = keep < Math.min(first, count) ? [keep] : [];
     for (let place = first; place <= last; place++) places.push(place);
-    if (keep < count && (keep < first || keep > last)) places.push(keep);
+    if (keep > last && keep < count) places.push(keep);
     return places;
   };
 
   const reset = () => {
-    drawn = new Map();
+    drawn.clear();
     current.row = Math.max(0, Math.min(current.row, view.rows.length - 1));
     current.column = Math.max(0, Math.min(current.column, view.columns.length - 1));
     grid.ariaRowCount = view.rows.length + 1;
@@ -160,24 +160,37 @@
   };
 
   draw = (all) => {
-    if (all || !space) reset();
+    const focused = all && grid.contains(document.activeElement);
+    if (all) reset();
     const columns = sight(grid.scrollLeft, grid.clientWidth - nameWidth(), CELL.width, view.columns.length, current.column);
     const rows = sight(grid.scrollTop, grid.clientHeight - HEAD, CELL.height, view.rows.length, current.row);
-    const next = new Map();
-    const keep = (key, parent, create) => {
-      const element = drawn.get(key) ?? parent.appendChild(create());
-      drawn.delete(key);
-      next.set(key, element);
-      return element;
-    };
-    for (const column of columns) keep(`head ${column}`, head, () => makeColumn(column));
+    const wanted = new Set(columns.map((column) => `head ${column}`));
     for (const row of rows) {
-      const line = keep(`row ${row}`, space, () => makeRow(row));
-      for (const column of columns) keep(`${row} ${column}`, line, () => makeCell(row, column));
+      wanted.add(`row ${row}`);
+      for (const column of columns) wanted.add(`${row} ${column}`);
     }
-    for (const element of drawn.values()) element.remove();
-    drawn = next;
+    for (const [key, element] of drawn) {
+      if (!wanted.has(key)) {
+        element.remove();
+        drawn.delete(key);
+      }
+    }
+    // What stays is not touched, so that it keeps the focus; what is new goes to its place among it.
+    const after = (sibling) => (key, create) => {
+      const element = drawn.get(key) ?? create();
+      if (!drawn.has(key)) sibling.after(element);
+      drawn.set(key, element);
+      return sibling = element;
+    };
+    const headers = after(head.firstChild), lines = after(head);
+    for (const column of columns) headers(`head ${column}`, () => makeColumn(column));
+    for (const row of rows) {
+      const line = after(lines(`row ${row}`, () => makeRow(row)).firstChild);
+      for (const column of columns) line(`${row} ${column}`, () => makeCell(row, column));
+    }
     mark();
+    if (focused) drawn.get(`${current.row} ${current.column}`)?.focus({ preventScroll: true });
+    if (all) show();
   };
   const mark = () => {
     for (const element of grid.querySelectorAll(".current, .cross")) {
@@ -201,22 +214,30 @@
     const reasons = found.codes.map((code, i) => make("li", {},
       make("strong", { textContent: code.word }), lines[i] ?? code.meaning));
     const more = lines.slice(found.codes.length).map((line) => make("li", { textContent: line }));
-    const sign = make("b", { className: `sign ${found.kind}`, textContent: ` ${found.sign} ` });
+    const sign = make("b", { className: `sign ${found.kind}`, textContent: found.sign });
     const heads = [...document.querySelectorAll("#datastores thead th")];
     const figures = make("dl", {}, ...[1, 2, 4, 5, 6, 7, 8].flatMap((column) => [
       make("dt", { textContent: heads[column].textContent }),
       make("dd", { textContent: datastore.row.cells[column].textContent || "–" }),
     ]));
-    const message = `${placement.row.cells[2].textContent}: ${placement.row.cells[3].textContent}`;
+    const message = `${placement.row.cells[2].lastChild.data.trim()}: ${placement.row.cells[3].textContent}`;
+    const close = make("button", { type: "button", textContent: "Close" });
+    close.addEventListener("click", () => $("board").classList.remove("chosen"));
     $("detail").replaceChildren(
+      close,
       make("h3", {}, placement.name, make("span", { className: "muted", textContent: " on " }), datastore.name),
-      make("p", {}, sign, ` ${found.codes.length ? "refused" : found.words}`),
+      make("p", {}, sign, `${found.codes.length ? "refused" : found.words}`),
       make("ul", {}, ...reasons, ...more),
       figures,
       make("p", { className: "muted", textContent: message }),
     );
   };
 
+  /** The column of the selected datastore, or the present one. */
+  const selected = (row) => {
+    const column = view.columns.findIndex((datastore) => cells[placeOf(view.rows[row], datastore)] === RANKS);
+    return column < 0 ? current.column : column;
+  };
   const go = (row, column) => {
     current.row = Math.max(0, Math.min(row, view.rows.length - 1));
     current.column = Math.max(0, Math.min(column, view.columns.length - 1));
@@ -238,27 +259,29 @@
     const to = {
       ArrowUp: [row - 1, column], ArrowDown: [row + 1, column], ArrowLeft: [row, column - 1],
       ArrowRight: [row, column + 1], PageUp: [row - page, column], PageDown: [row + page, column],
-      Home: [event.ctrlKey ? 0 : row, 0], End: [event.ctrlKey ? lastRow : row, lastColumn],
+      Enter: [row, selected(row)], Home: [event.ctrlKey ? 0 : row, 0], End: [event.ctrlKey ? lastRow : row, lastColumn],
     }[event.key];
     if (!to) return;
     event.preventDefault();
     go(...to);
   });
   grid.addEventListener("click", (event) => {
-    const cell = event.target.closest(".cell");
+    const cell = event.target.closest(".cell"), name = event.target.closest(".name");
     if (cell) go(Number(cell.dataset.row), Number(cell.dataset.column));
+    if (name) go(name.parentElement.ariaRowIndex - 2, selected(name.parentElement.ariaRowIndex - 2));
   });
-  grid.addEventListener("focusin", show);
+  grid.addEventListener("focusin", () => {
+    $("board").classList.add("chosen");
+    show();
+  });
   let due = false;
   grid.addEventListener("scroll", () => {
     if (due) return;
     due = true;
     requestAnimationFrame(() => { due = false; draw(); });
   }, { passive: true });
-  new ResizeObserver(() => draw(true)).observe(document.body);
-
   $("board").hidden = $("legend").hidden = false;
   $("matrix-note").remove();
   draw(true);
-  show();
+  new ResizeObserver(() => draw(true)).observe(grid);
 })();
