@@ -222,7 +222,7 @@ fn a_plan_says_what_the_controller_then_does() {
         "recorded twice, the same bytes"
     );
 
-    let mut controller = stack.start_controller(super::berth(), &["--cluster-name", "devstack"]).unwrap();
+    let mut controller = stack.start_controller(super::berth(), &[]).unwrap();
     controller.wait_ready().unwrap();
     wait_for("the inventory", || {
         let vcenter = stack.get_json(&["vcenter", "vc-east"])?;

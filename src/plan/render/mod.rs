@@ -2,10 +2,13 @@
 //!
 //! Names and messages come from people and from vCenters, so each format makes them harmless in its own way.
 
+mod explanation;
 mod figures;
 mod html;
 mod markdown;
 mod table;
+
+pub use explanation::ExplanationFormat;
 
 use super::Report;
 
