@@ -1,5 +1,7 @@
 //! Values for tests all over the crate. No I/O.
 
+use std::collections::BTreeMap;
+
 use super::compute::{Cluster, Compute, Datacenter, Host, Mount, Mounts};
 use super::inventory::{Datastore, MoRef, Property};
 
@@ -43,5 +45,13 @@ pub fn datastore(moref: &str, name: &str, kind: &str) -> Datastore {
         thin_provisioning: Property::Known(true),
         figures_time: None,
         mounts: Mounts::Read(mounts),
+        datastore_cluster: Property::Withheld,
+        tags: None,
+        custom_attributes: None,
+        alarms: None,
+        policies: BTreeMap::new(),
+        privileges: BTreeMap::new(),
+        arrays: BTreeMap::new(),
+        endpoints: None,
     }
 }
