@@ -1,5 +1,6 @@
 //! A placement whose instance is there before any decision: it keeps its datastore. No I/O.
 
+use super::codes::CodeSet;
 use super::explain::Choice;
 use super::instance::Drift;
 use super::question::Question;
@@ -34,7 +35,7 @@ pub fn adopt(
     let own = Verdict::new(&present, codes, codes.is_empty().then_some(1));
     let others = judged.eligible.iter().map(|(_, case)| case).zip(1..);
     let others = others.filter(|(case, _)| !case.is_present);
-    let others = others.map(|(case, rank)| Verdict::new(case, Default::default(), Some(rank)));
+    let others = others.map(|(case, rank)| Verdict::new(case, CodeSet::default(), Some(rank)));
     let mut drift = Drift::default();
     if !own.reasons.is_empty() {
         let broken: Vec<_> = own.reasons.iter().map(|(code, why)| format!("{code} ({why})")).collect();

@@ -248,11 +248,11 @@ mod tests {
             |d| d.policies = [("p".into(), PolicyCheck::Compatible { hosts: None })].into(),
             |d| {
                 d.policies =
-                    [("p".into(), PolicyCheck::Compatible { hosts: Some([].into_iter().collect()) })].into()
+                    [("p".into(), PolicyCheck::Compatible { hosts: Some([].into_iter().collect()) })].into();
             },
             |d| {
                 d.policies =
-                    [("p".into(), PolicyCheck::Compatible { hosts: Some([0].into_iter().collect()) })].into()
+                    [("p".into(), PolicyCheck::Compatible { hosts: Some([0].into_iter().collect()) })].into();
             },
             |d| d.policies = [("p".into(), PolicyCheck::Incompatible { why: String::new() })].into(),
             |d| d.policies = [("p".into(), PolicyCheck::Incompatible { why: "x".into() })].into(),

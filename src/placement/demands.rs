@@ -166,13 +166,6 @@ impl<'a> Demands<'a> {
         }
     }
 
-    pub(super) fn say_cluster(&self, inventory: &Inventory, datastore: &Datastore) -> String {
-        match inventory.datastore_cluster_of(datastore) {
-            Some(cluster) => format!("in datastore cluster {}", text::words(&cluster.name)),
-            None => "not in the datastore cluster asked for".to_owned(),
-        }
-    }
-
     /// `MissingPrivilege`: as in the CSI driver, but for the account that creates the VMs.
     pub(super) fn check_privileges(&self, datastore: &Datastore) -> Outcome {
         if !self.knows_consumer {

@@ -86,19 +86,13 @@ pub fn drift(given: &Given, inventory: &Inventory, vm: &Sighting) -> Drift {
         Sighting::Seen(instance) if instance.datastore != given.datastore => {
             let present = inventory.datastore(&instance.datastore);
             let name = text::words(present.map_or(&instance.datastore.0, |datastore| &datastore.name));
-            match present.and_then(|present| shared_cluster(given, inventory, home, present)) {
-                Some(cluster) => {
-                    drift.note = Some(format!("the VM is on {name}, within datastore cluster {cluster}"));
-                    // From there on that datastore is the one that matters.
-                    home = present;
-                }
-                None => {
-                    let given = text::words(&given.name);
-                    drift.add(
-                        DriftReason::InstanceMoved,
-                        format!("the VM is on {name}; it was given {given}"),
-                    );
-                }
+            if let Some(cluster) = present.and_then(|there| shared_cluster(given, inventory, home, there)) {
+                drift.note = Some(format!("the VM is on {name}, within datastore cluster {cluster}"));
+                // From there on that datastore is the one that matters.
+                home = present;
+            } else {
+                let given = text::words(&given.name);
+                drift.add(DriftReason::InstanceMoved, format!("the VM is on {name}; it was given {given}"));
             }
         }
         _ => {}

@@ -93,7 +93,7 @@ static RULES: [Rule; 24] = [
     Rule::new(
         RejectionCode::NotInDatastoreCluster,
         |case| case.demands().check_cluster(case.datastore),
-        |case| case.demands().say_cluster(case.question.inventory, case.datastore),
+        say_not_in_cluster,
     )
     .concerning(|request| request.storage.iter().any(|ask| ask.datastore_cluster.is_some())),
     Rule::new(
@@ -188,7 +188,8 @@ impl Case<'_> {
             ("capability.perFileThinProvisioningSupported", thin && *thin_provisioning == Property::Withheld),
         ]
         .into_iter()
-        .filter_map(|(property, missing)| missing.then(|| property.to_owned()))
+        .filter(|(_, missing)| *missing)
+        .map(|(property, _)| property.to_owned())
         .chain(self.demands().missing(self.datastore))
         .collect()
     }
@@ -335,6 +336,13 @@ fn mounted_on_hosts(case: &Case) -> Outcome {
 fn say_not_mounted(case: &Case) -> String {
     let reach = case.reach.as_ref();
     reach.map(|reach| case.question.scope.say_not_mounted(case.datastore, reach)).unwrap_or_default()
+}
+
+fn say_not_in_cluster(case: &Case) -> String {
+    match case.question.inventory.datastore_cluster_of(case.datastore) {
+        Some(cluster) => format!("in datastore cluster {}", text::words(&cluster.name)),
+        None => "not in the datastore cluster asked for".to_owned(),
+    }
 }
 
 /// See [`Room::is_insufficient`].

@@ -11,6 +11,7 @@ mod promises;
 mod properties;
 mod selection;
 mod sizes;
+mod storage;
 mod vectors;
 mod worlds;
 

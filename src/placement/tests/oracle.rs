@@ -82,6 +82,7 @@ pub(super) enum Mark {
 
 /// Everything that a decision is made from, in plain words.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that can be so or not")]
 pub(super) struct World {
     pub(super) datastores: Vec<Seen>,
     /// Which hosts are in maintenance.

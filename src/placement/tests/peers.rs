@@ -1,5 +1,5 @@
-//! 7. Under the rule set of Nova, and of Cinder, the same datastores are eligible as there: on every vector, and on
-//! generated inventories.
+//! Property 7: under the rule set of Nova, and of Cinder, the same datastores are eligible as there, on every vector
+//! and on generated inventories.
 
 use std::collections::BTreeSet;
 

@@ -175,66 +175,9 @@ fn replay_other(vector: &Vector) {
             assert!(decision.selected.is_none(), "{id}");
             assert!(decision.message.starts_with("there is no datastore to choose from"), "{id}");
         }
-        // Cinder takes the host instead of the clusters, so the host alone is asked for.
-        ("hostScope", "C7c") => {
-            let all = compute();
-            let named =
-                [&vector.input["host"], &vector.input["clusterHosts"][0]].map(|v| v.as_str().unwrap());
-            let hosts = all.hosts().iter().zip(named);
-            let hosts: Vec<_> =
-                hosts.map(|(host, name)| Host { name: name.into(), ..host.clone() }).collect();
-            let all = Compute::new(all.datacenters().to_vec(), all.clusters().to_vec(), hosts);
-            let mounted = all.hosts().iter().map(|host| Datastore {
-                mounts: Mounts::Read(all.mounts([(&host.moref, Mount::Usable)])),
-                ..datastore(&host.name, &host.name, "VMFS")
-            });
-            let compute = ScopeAsk { hosts: vec![named[0].to_owned()], ..ScopeAsk::default() };
-            let asked = Ask { compute, ..ask(Some("1Gi"), None) };
-            let request = Request::compile(&asked, &class_of(vector), &Selector::default(), None);
-            let found = eligible(&request, &Inventory::new("vc-1", all.clone(), mounted.collect()));
-            assert_eq!(serde_json::json!(found), vector.expected["hosts"], "{id}");
-        }
-        ("storagePolicyName", _) => {
-            let default = vector.input["pbmDefaultPolicy"].as_str().unwrap();
-            let flavor = vector.input["flavorExtraSpecs"]["vmware:storage_policy"].as_str();
-            let known = if vector.input.get("policyIdFound").is_some() { vec![] } else { vec![default] };
-            let known: Vec<&str> = known.into_iter().chain(flavor).collect();
-            let class = ClassRules { storage: policy_of(Some(default)), ..class_of(vector) };
-            let asked = Ask { storage: policy_of(flavor), ..ask(Some("1Gi"), None) };
-            let request = Request::compile(&asked, &class, &Selector::default(), None);
-            match with_policy(&request, &known, true) {
-                Ok(decision) => {
-                    let policy = decision.selected.unwrap().policy.unwrap();
-                    assert_eq!(vector.expected["policy"], policy.name, "{id}");
-                }
-                Err(not_found) => {
-                    assert_eq!(not_found.reason(), PlacementReason::PolicyNotFound, "{id}");
-                    assert!(vector.expected.get("error").is_some(), "{id}: {not_found}");
-                }
-            }
-        }
-        ("compliance", _) => {
-            let profile = vector.input["profile"].as_str();
-            let found = vector.input.get("profileIdFound").is_none();
-            let known: Vec<&str> = profile.into_iter().filter(|_| found).collect();
-            let matches = vector.input["policyMatches"].as_array();
-            let matches = matches.is_none_or(|all| all.contains(&vector.input["datastore"]));
-            let asked = Ask { storage: policy_of(profile), ..ask(Some("1Gi"), None) };
-            let request = Request::compile(&asked, &class_of(vector), &Selector::default(), None);
-            let decision = with_policy(&request, &known, matches);
-            if let Some(compliant) = vector.expected["compliant"].as_bool() {
-                assert_eq!(decision.unwrap().selected.is_some(), compliant, "{id}");
-            } else if let Some(lookups) = vector.expected["vcenterLookups"].as_u64() {
-                // The policies are read with an inventory, so that any number of decisions look nothing up.
-                let again = with_policy(&request, &known, matches);
-                assert_eq!((decision, lookups), (again, 1), "{id}");
-            } else {
-                let not_found = decision.unwrap_err();
-                assert_eq!(not_found.reason(), PlacementReason::PolicyNotFound, "{id}");
-                let said = "datastores: there is no storage policy \"nope\" in the vCenter";
-                assert_eq!(not_found.to_string(), said, "{id}");
-            }
-        }
+        ("hostScope", "C7c") => one_host(vector),
+        ("storagePolicyName", _) => policy_name(vector),
+        ("compliance", _) => compliance(vector),
         ("affinityTypes", "C6") => {
             let class = ClassRules { image_transfer: ImageTransfer::DirectUpload, ..class_of(vector) };
             let image = number("imageBytes").unwrap().to_string();
@@ -256,6 +199,72 @@ fn replay_other(vector: &Vector) {
             assert_eq!(vector.expected["sizeBytes"], decision.selected.unwrap().claim.bytes.get(), "{id}");
         }
         (topic, _) => panic!("{id}: nothing replays {topic}, and nothing says why not"),
+    }
+}
+
+/// Cinder takes the host instead of the clusters, so the host alone is asked for.
+fn one_host(vector: &Vector) {
+    let id = &vector.id;
+    let all = compute();
+    let named = [&vector.input["host"], &vector.input["clusterHosts"][0]].map(|v| v.as_str().unwrap());
+    let hosts = all.hosts().iter().zip(named);
+    let hosts: Vec<_> = hosts.map(|(host, name)| Host { name: name.into(), ..host.clone() }).collect();
+    let all = Compute::new(all.datacenters().to_vec(), all.clusters().to_vec(), hosts);
+    let mounted = all.hosts().iter().map(|host| Datastore {
+        mounts: Mounts::Read(all.mounts([(&host.moref, Mount::Usable)])),
+        ..datastore(&host.name, &host.name, "VMFS")
+    });
+    let compute = ScopeAsk { hosts: vec![named[0].to_owned()], ..ScopeAsk::default() };
+    let asked = Ask { compute, ..ask(Some("1Gi"), None) };
+    let request = Request::compile(&asked, &class_of(vector), &Selector::default(), None);
+    let found = eligible(&request, &Inventory::new("vc-1", all.clone(), mounted.collect()));
+    assert_eq!(serde_json::json!(found), vector.expected["hosts"], "{id}");
+}
+
+/// A flavor's policy outranks that of the host: as a placement's does that of its class.
+fn policy_name(vector: &Vector) {
+    let id = &vector.id;
+    let default = vector.input["pbmDefaultPolicy"].as_str().unwrap();
+    let flavor = vector.input["flavorExtraSpecs"]["vmware:storage_policy"].as_str();
+    let known = if vector.input.get("policyIdFound").is_some() { vec![] } else { vec![default] };
+    let known: Vec<&str> = known.into_iter().chain(flavor).collect();
+    let class = ClassRules { storage: policy_of(Some(default)), ..class_of(vector) };
+    let asked = Ask { storage: policy_of(flavor), ..ask(Some("1Gi"), None) };
+    let request = Request::compile(&asked, &class, &Selector::default(), None);
+    match with_policy(&request, &known, true) {
+        Ok(decision) => {
+            let policy = decision.selected.unwrap().policy.unwrap();
+            assert_eq!(vector.expected["policy"], policy.name, "{id}");
+        }
+        Err(not_found) => {
+            assert_eq!(not_found.reason(), PlacementReason::PolicyNotFound, "{id}");
+            assert!(vector.expected.get("error").is_some(), "{id}: {not_found}");
+        }
+    }
+}
+
+/// Whether one datastore meets a policy.
+fn compliance(vector: &Vector) {
+    let id = &vector.id;
+    let profile = vector.input["profile"].as_str();
+    let found = vector.input.get("profileIdFound").is_none();
+    let known: Vec<&str> = profile.into_iter().filter(|_| found).collect();
+    let matches = vector.input["policyMatches"].as_array();
+    let matches = matches.is_none_or(|all| all.contains(&vector.input["datastore"]));
+    let asked = Ask { storage: policy_of(profile), ..ask(Some("1Gi"), None) };
+    let request = Request::compile(&asked, &class_of(vector), &Selector::default(), None);
+    let decision = with_policy(&request, &known, matches);
+    if let Some(compliant) = vector.expected["compliant"].as_bool() {
+        assert_eq!(decision.unwrap().selected.is_some(), compliant, "{id}");
+    } else if let Some(lookups) = vector.expected["vcenterLookups"].as_u64() {
+        // The policies are read with an inventory, so that any number of decisions look nothing up.
+        let again = with_policy(&request, &known, matches);
+        assert_eq!((decision, lookups), (again, 1), "{id}");
+    } else {
+        let not_found = decision.unwrap_err();
+        assert_eq!(not_found.reason(), PlacementReason::PolicyNotFound, "{id}");
+        let said = "datastores: there is no storage policy \"nope\" in the vCenter";
+        assert_eq!(not_found.to_string(), said, "{id}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Generated worlds: what the oracle reads in plain words, and the same as the decision takes it.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -60,6 +62,11 @@ pub(super) fn tag(name: &str) -> Tag {
     Tag { category: "tier".into(), name: name.into() }
 }
 
+/// The names that have a value, with it.
+fn named<T, const N: usize>(names: [&str; N], values: [Option<T>; N]) -> BTreeMap<String, T> {
+    names.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
 /// A datastore of which only that counts which vCenter's services say.
 fn services() -> impl Strategy<Value = Datastore> {
     let pod = |name: &str| Known(MoRef(format!("group-{name}")));
@@ -83,12 +90,6 @@ fn services() -> impl Strategy<Value = Datastore> {
     let granted = || select(vec![None, Some(true), Some(true), Some(true), Some(false)]);
     let active = || select(vec![None, None, Some(true), Some(false)]);
     let ends = select(vec![None, None, Some(hosts(&[0, 1, 2, 3, 4])), Some(hosts(&[1])), Some(hosts(&[]))]);
-    fn named<T, const N: usize>(
-        names: [&str; N],
-        values: [Option<T>; N],
-    ) -> std::collections::BTreeMap<String, T> {
-        names.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-    }
     (
         (pods, select(tags), select(attributes), select(alarms)),
         [check(), check()],
