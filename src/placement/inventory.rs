@@ -114,6 +114,38 @@ pub struct Datastore {
     pub endpoints: Option<HostSet>,
 }
 
+impl Datastore {
+    /// One of which nothing else was read.
+    #[must_use]
+    pub fn unread(moref: MoRef) -> Self {
+        Self {
+            moref,
+            name: String::new(),
+            datacenter: None,
+            kind: None,
+            url: String::new(),
+            accessible: None,
+            maintenance_mode: None,
+            capacity: None,
+            free: None,
+            uncommitted: None,
+            multiple_host_access: None,
+            max_virtual_disk: Property::Withheld,
+            thin_provisioning: Property::Withheld,
+            figures_time: None,
+            mounts: Mounts::Unread,
+            datastore_cluster: Property::Withheld,
+            tags: None,
+            custom_attributes: None,
+            alarms: None,
+            policies: BTreeMap::new(),
+            privileges: BTreeMap::new(),
+            arrays: BTreeMap::new(),
+            endpoints: None,
+        }
+    }
+}
+
 /// What is said of a vCenter as a whole. Of one that is given by its identity alone, nothing else was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Overview {

@@ -1,7 +1,5 @@
 //! Values for tests all over the crate. No I/O.
 
-use std::collections::BTreeMap;
-
 use super::compute::{Cluster, Compute, Datacenter, Host, Mount, Mounts};
 use super::inventory::{Datastore, MoRef, Property};
 
@@ -30,7 +28,6 @@ pub fn datastore(moref: &str, name: &str, kind: &str) -> Datastore {
     let hosts = ["host-h1", "host-h2"].map(|host| MoRef(host.into()));
     let mounts = compute().mounts(hosts.iter().map(|host| (host, Mount::Usable)));
     Datastore {
-        moref: MoRef(moref.into()),
         name: name.into(),
         datacenter: Some(MoRef("datacenter-0".into())),
         kind: Some(kind.into()),
@@ -45,13 +42,6 @@ pub fn datastore(moref: &str, name: &str, kind: &str) -> Datastore {
         thin_provisioning: Property::Known(true),
         figures_time: None,
         mounts: Mounts::Read(mounts),
-        datastore_cluster: Property::Withheld,
-        tags: None,
-        custom_attributes: None,
-        alarms: None,
-        policies: BTreeMap::new(),
-        privileges: BTreeMap::new(),
-        arrays: BTreeMap::new(),
-        endpoints: None,
+        ..Datastore::unread(MoRef(moref.into()))
     }
 }

@@ -1,6 +1,6 @@
 //! From a file to an inventory, checked: a file comes from anywhere. No I/O.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -204,15 +204,7 @@ impl Checked {
             thin_provisioning: told(file.thin_provisioning, property(file::Withheld::ThinProvisioning)),
             figures_time: file.figures_time,
             mounts,
-            datastore_cluster: Property::Withheld,
-            tags: None,
-            custom_attributes: None,
-            alarms: None,
-            policies: BTreeMap::new(),
-            privileges: BTreeMap::new(),
-            arrays: BTreeMap::new(),
-            endpoints: None,
-            moref,
+            ..Datastore::unread(moref)
         })
     }
 }

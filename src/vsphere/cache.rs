@@ -194,7 +194,6 @@ impl Cache {
         let summary = &row.summary;
         let accessible = summary.accessible.known().copied();
         Datastore {
-            moref: MoRef(id.to_owned()),
             name: row.name.known().cloned().unwrap_or_default(),
             datacenter: self.datacenter_above(row),
             kind: summary.kind.known().cloned(),
@@ -209,14 +208,7 @@ impl Cache {
             thin_provisioning: property(&row.thin_provisioning),
             figures_time: row.figures_time.known().copied(),
             mounts: self.mounts.of(id, accessible, hosts),
-            datastore_cluster: Property::Withheld,
-            tags: None,
-            custom_attributes: None,
-            alarms: None,
-            policies: BTreeMap::new(),
-            privileges: BTreeMap::new(),
-            arrays: BTreeMap::new(),
-            endpoints: None,
+            ..Datastore::unread(MoRef(id.to_owned()))
         }
     }
 
