@@ -12,8 +12,8 @@ use super::rules::Outcome;
 use super::storage::{Alarm, AlarmStatus, PolicyCheck, StoragePolicy, Tag};
 use super::text;
 
-/// What a placement or a class asks of a datastore's place in vCenter's storage services. Empty and absent parts
-/// are no condition. Names that both say must both hold: a placement narrows what its class says.
+/// What a placement or a class asks of a datastore besides type and name. Empty and absent parts are no condition.
+/// What both ask must both hold: a placement narrows what its class says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StorageAsk {
     /// Name of the storage policy that it is compatible with.
@@ -74,18 +74,13 @@ pub(super) struct Demands<'a> {
 impl<'a> Demands<'a> {
     pub(super) fn resolve(request: &'a Request, inventory: &'a Inventory) -> Result<Self, NotFound> {
         let asks = || request.storage.iter();
-        let mut policies = Some(Vec::new());
-        for name in asks().filter_map(|ask| ask.policy.as_ref()) {
-            let Some(all) = inventory.policies() else {
-                policies = None;
-                break;
-            };
+        let policies = asks().filter_map(|ask| ask.policy.as_ref()).map(|name| {
+            let Some(all) = inventory.policies() else { return Ok(None) };
             let named = all.iter().find(|policy| policy.name == *name);
-            let policy = named.ok_or_else(|| NotFound::new(Kind::StoragePolicy, name))?;
-            if let Some(policies) = policies.as_mut().filter(|policies| !policies.contains(&policy)) {
-                policies.push(policy);
-            }
-        }
+            named.map(Some).ok_or_else(|| NotFound::new(Kind::StoragePolicy, name))
+        });
+        let mut policies = policies.collect::<Result<Option<Vec<_>>, _>>()?;
+        policies.iter_mut().for_each(Vec::dedup);
         let clusters = asks().filter_map(|ask| ask.datastore_cluster.as_ref()).map(|name| {
             let Some(all) = inventory.datastore_clusters() else { return Ok(None) };
             let named = found(name, Kind::DatastoreCluster, all, |c| (&c.moref, &c.name, &c.path))?;
