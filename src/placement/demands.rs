@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::NotFound;
+use super::case::Outcome;
 use super::compute::HostSet;
 use super::found::{Kind, found};
 use super::inventory::{Datastore, Inventory, MoRef, Property};
 use super::request::Request;
-use super::rules::Outcome;
 use super::storage::{Alarm, AlarmStatus, PolicyCheck, StoragePolicy, Tag};
 use super::text;
 

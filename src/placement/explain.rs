@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::case::Case;
 use super::codes::CodeSet;
 use super::inventory::Datastore;
 use super::question::Question;
 use super::request::Request;
-use super::rules::Case;
 use super::{Decision, Selected, Verdict, text, vvol};
 use crate::api::RejectionCode;
 

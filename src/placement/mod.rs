@@ -17,6 +17,7 @@ mod adoption;
 mod ask;
 mod bytes;
 mod capacity;
+mod case;
 mod class;
 mod codes;
 mod compute;
@@ -70,11 +71,11 @@ use jiff::Timestamp;
 
 use crate::api::RejectionCode;
 use capacity::Room;
+use case::Case;
 use codes::CodeSet;
 use explain::{Choice, Tally};
 use question::Question;
 use rank::{First, Nearness, Standing};
-use rules::Case;
 
 /// The answer to one request: a datastore or none, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::NotFound;
 use super::capacity::{Need, Room};
+use super::case::Case;
 use super::compute::HostMounts;
 use super::demands::Demands;
 use super::inventory::{Backing, Datastore, Inventory, MoRef};
 use super::ledger::{Kept, Ledger, Usage};
 use super::request::Request;
-use super::rules::{Case, Rule, rules_for};
+use super::rules::{Rule, rules_for};
 use super::scope::{HostView, Reach, Scope};
 
 /// A request, the inventory that it is put to, and what is looked up once for all datastores.

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 
 use super::capacity::{Fraction, Room};
+use super::case::Case;
 use super::codes::CodeSet;
 use super::inventory::{Datastore, MoRef};
-use super::rules::Case;
 use crate::api::Strategy;
 
 /// Among eligible datastores: where the instance is, weight, spread, preferred, strategy, then name and moRef. Nova takes the first of
