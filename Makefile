@@ -58,6 +58,7 @@ else ifneq ($(STRICT),)
 else
 	@echo "devstack (go)" >> $(SKIPPED)
 endif
+	$(call stage,tests in a browser,cargo test --features devstack --test browser)
 	$(call stage,expected tests,tests/list.sh | diff tests/expected-tests.txt - || { echo "the tests are not those of tests/expected-tests.txt; if that is meant: make expected-tests" >&2; exit 1; })
 	@$(MAKE) --no-print-directory skipped
 

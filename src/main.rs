@@ -2,12 +2,13 @@
 
 mod cli;
 
-use clap::Parser;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     // Two providers are compiled in; without a choice the first TLS connection would panic.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
-        anyhow::bail!("the TLS provider is installed twice");
+        eprintln!("error: the TLS provider is installed twice");
+        return ExitCode::FAILURE;
     }
-    cli::Cli::parse().run()
+    cli::run(std::env::args_os())
 }

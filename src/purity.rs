@@ -7,12 +7,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the core, the roots of paths that each may `use`, and what of ours it may name.
-const CORE: [(&str, &[&str], &[&str]); 5] = [
+const CORE: [(&str, &[&str], &[&str]); 7] = [
     ("api", &["jiff", "k8s_openapi", "kube", "schemars", "serde", "serde_json"], &["api"]),
+    (
+        "manifests",
+        &["kube", "regex", "serde", "serde_json", "serde_saphyr", "strsim"],
+        &["api", "manifests", "objects"],
+    ),
     ("placement", &["jiff", "regex", "sha2", "thiserror"], &["api", "placement"]),
     ("resolve", &["jiff"], &["api", "placement", "resolve"]),
     ("status", &["jiff", "serde", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),
     ("scheduler", &["jiff", "serde", "serde_json"], &["api", "placement", "resolve", "scheduler", "status"]),
+    (
+        "plan",
+        &["anstyle", "base64", "comfy_table", "flate2", "maud", "serde", "serde_json", "sha2", "thiserror"],
+        &["api", "manifests", "objects", "placement", "plan", "recording", "resolve", "status"],
+    ),
 ];
 
 /// Parts of the standard library that are values and containers with an order.

@@ -1,10 +1,11 @@
 //! `berth crd`: the CRDs, to standard output or as files.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+
+use super::output;
 
 /// Arguments of `berth crd`.
 #[derive(Debug, Args)]
@@ -22,7 +23,7 @@ impl Crd {
     pub fn run(self) -> anyhow::Result<()> {
         let Some(folder) = self.output_dir else {
             let yaml = berth::api::crds_yaml()?;
-            return std::io::stdout().write_all(yaml.as_bytes()).context("cannot write to standard output");
+            return output::print(&yaml);
         };
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         for file in berth::api::crd_files()? {

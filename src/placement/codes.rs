@@ -2,9 +2,9 @@
 
 use crate::api::RejectionCode;
 
-/// Codes that one datastore fails, one bit each.
+/// Codes of the rules that one datastore fails, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CodeSet(u32);
+pub struct CodeSet(u32);
 
 const _: () = assert!(RejectionCode::ALL.len() <= 32, "one bit for each code");
 
@@ -16,14 +16,16 @@ impl CodeSet {
     pub(super) const fn has(self, code: RejectionCode) -> bool {
         self.0 & bit(code) != 0
     }
-    pub(super) const fn is_empty(self) -> bool {
+    /// The datastore fails none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
     pub(super) const fn len(self) -> u32 {
         self.0.count_ones()
     }
     /// In the order of their declaration.
-    pub(super) fn iter(self) -> impl Iterator<Item = RejectionCode> {
+    pub fn iter(self) -> impl Iterator<Item = RejectionCode> {
         RejectionCode::ALL.iter().copied().filter(move |code| self.has(*code))
     }
 }

@@ -157,8 +157,13 @@ impl Verdict {
             moref: case.datastore.moref.clone(),
             kind: text::clean(case.datastore.kind.as_deref().unwrap_or_default()),
             rank,
-            reasons: codes.iter().map(|code| (code, text::cut(&case.say(code), MAX_REASON))).collect(),
+            reasons: reasons(case, codes),
             figures_time: case.datastore.figures_time,
         }
     }
+}
+
+/// Every rule that a datastore fails, in words.
+pub(super) fn reasons(case: &Case, codes: CodeSet) -> Vec<(RejectionCode, String)> {
+    codes.iter().map(|code| (code, text::cut(&case.say(code), MAX_REASON))).collect()
 }

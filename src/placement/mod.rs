@@ -4,7 +4,7 @@
 //! [`Selector`] and exact [`Bytes`]. [`Request::compile`] makes one value of them. [`decide`] then measures
 //! every datastore of an [`Inventory`] against it (`rules` lists the rules, `capacity` and `vvol` have the
 //! arithmetic), with the room that the [`Ledger`] keeps for others; `rank` puts the eligible ones in order and
-//! `explain` says why. [`explain()`] says it of every datastore.
+//! `explain` says why. [`explain()`] says it of every datastore, and [`survey()`] in fewer words.
 //!
 //! An instance that was there before its placement is [adopted](adopt); whether a placed one is still where and as it
 //! was placed, [`drift()`] says.
@@ -41,6 +41,7 @@ pub(crate) mod samples;
 mod scope;
 mod selector;
 mod storage;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -50,6 +51,7 @@ pub use adoption::{Adoption, adopt};
 pub use ask::{AdditionalDisk, Ask, DiskSize, Invalid, Spread};
 pub use bytes::{Bytes, MIB, next_whole_mib};
 pub use class::ClassRules;
+pub use codes::CodeSet;
 pub use compute::{Cluster, Compute, Datacenter, Host, HostMounts, HostSet, Mount, Mounts};
 pub use demands::{Consumer, Guards, StorageAsk, SuspendMark};
 pub use explain::bounded_message;
@@ -64,6 +66,8 @@ pub use request::Request;
 pub use scope::ScopeAsk;
 pub use selector::Selector;
 pub use storage::{Alarm, AlarmStatus, DatastoreCluster, PolicyCheck, StoragePolicy, Tag};
+pub use survey::{Finding, survey};
+pub(crate) use text::clean;
 
 use std::time::Duration;
 
@@ -72,7 +76,6 @@ use jiff::Timestamp;
 use crate::api::RejectionCode;
 use capacity::Room;
 use case::Case;
-use codes::CodeSet;
 use explain::{Choice, Tally};
 use question::Question;
 use rank::{First, Nearness, Standing};

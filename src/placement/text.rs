@@ -4,7 +4,7 @@
 pub(super) const MAX_WORDS: usize = 120;
 
 /// Characters that end a line, move a cursor or turn the direction of writing become U+FFFD.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let unsafe_in_a_line = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -6,14 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::{PlacementReason, VCenterReference};
-use crate::placement::{self, Ask, Backing, Decision, Request, Selected};
+use crate::placement::{self, Ask, Backing, Decision, Inventory, Request, Selected, Selector};
 use crate::resolve::{self, Resolved, Unresolved, World};
 use crate::status::{self, Change, Context, NotReady, Shown, Stance};
 
 use super::Scheduler;
 use super::input::{Key, Now};
 use super::rows::{Doing, Row};
-use super::vcenter::{Availability, Confirmed};
+use super::vcenter::{Availability, Confirmed, VCenter};
 
 /// What is said of a reference that leads nowhere is not said before this long: `kubectl apply -f dir/`
 /// brings objects in any order.
@@ -80,13 +80,36 @@ impl Scheduler {
                 return (None, say_not_ready(row, invalid.reason, message, Stance::Stalled, now));
             }
         };
-        let world = World { classes: &self.classes, vcenters: &self.vcenters, namespaces: &self.namespaces };
-        match resolve::resolve(ask, &key.namespace, &world) {
+        match resolve::resolve(ask, &key.namespace, &self.world()) {
             Err(unresolved) => (None, unresolved_verdict(row, unresolved, now)),
             Ok(resolved) => {
                 (Some(resolved.vcenter.to_owned()), self.evaluate_on(key, row, ask, &resolved, now))
             }
         }
+    }
+
+    /// What a placement can refer to.
+    pub(super) fn world(&self) -> World<'_, VCenter> {
+        World { classes: &self.classes, vcenters: &self.vcenters, namespaces: &self.namespaces }
+    }
+
+    /// Everything that is asked for, in one value.
+    pub(super) fn request(
+        &self,
+        key: &Key,
+        row: &Row,
+        ask: &Ask,
+        resolved: &Resolved<'_>,
+        limits: &Selector,
+        inventory: &Inventory,
+    ) -> Request {
+        let own = match &row.placed {
+            Some(placed) => placed.own(),
+            // One of the same name was for the same instance.
+            None => self.departed.of(key).cloned(),
+        };
+        let members = self.spread_members(key, ask, &inventory.instance_uuid);
+        Request::compile(ask, resolved.rules, limits, own).spread_from(members)
     }
 
     fn evaluate_on(&self, key: &Key, row: &Row, ask: &Ask, resolved: &Resolved<'_>, now: Now) -> Verdict {
@@ -103,13 +126,7 @@ impl Scheduler {
         }
         match (vcenter.availability(now), &vcenter.setup) {
             (Availability::Fresh(confirmed), Ok(setup)) => {
-                let own = match &row.placed {
-                    Some(placed) => placed.own(),
-                    // One of the same name was for the same instance.
-                    None => self.departed.of(key).cloned(),
-                };
-                let members = self.spread_members(key, ask, &confirmed.inventory.instance_uuid);
-                let request = Request::compile(ask, resolved.rules, &setup.limits, own).spread_from(members);
+                let request = self.request(key, row, ask, resolved, &setup.limits, &confirmed.inventory);
                 self.decide(row, ask, resolved, &request, confirmed, now)
             }
             (Availability::Unread, _) => {

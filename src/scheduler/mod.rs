@@ -15,6 +15,7 @@ mod input;
 mod journal;
 mod lead;
 mod lists;
+mod look;
 mod observe;
 mod outbox;
 mod promise;
@@ -43,6 +44,7 @@ pub use input::{
     SeenPlacement, SeenSecret, SeenVCenter, WriteFailure, WriteId,
 };
 pub use journal::{Intent, Journal};
+pub use look::Offer;
 #[cfg(feature = "model-mutants")]
 pub use safety::Device;
 
@@ -175,24 +177,6 @@ impl Scheduler {
             self.wake_at = Some(next);
             actions.push(Action::WakeAt(next));
         }
-    }
-
-    /// How many placements there are in each state, for metrics.
-    #[must_use]
-    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts: BTreeMap<_, usize> =
-            ["placed", "waiting", "stalled", "suspended", "pending"].into_iter().map(|s| (s, 0)).collect();
-        for (_, row) in self.rows.iter() {
-            let count = counts.entry(evaluate::state_of(row)).or_default();
-            *count = count.saturating_add(1);
-        }
-        counts
-    }
-
-    /// Everything that a decision needs has been listed, and the term runs.
-    #[must_use]
-    pub fn is_deciding(&self) -> bool {
-        self.may_decide()
     }
 }
 

@@ -26,6 +26,7 @@ mod cel;
 mod herd;
 mod history;
 mod main_job;
+mod plan;
 mod proxy;
 mod scenarios;
 mod servers;

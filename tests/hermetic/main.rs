@@ -16,6 +16,8 @@ mod kube_server;
 #[allow(dead_code, reason = "each user needs a part")]
 #[path = "../support/observer.rs"]
 mod observed;
+#[path = "../support/plan_reports.rs"]
+mod plan_reports;
 #[path = "../support/random.rs"]
 mod random;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
@@ -31,8 +33,11 @@ mod cel;
 mod controller;
 mod crd_files;
 mod kube_api;
+mod manifests;
 mod nonsense;
 mod observer;
+mod plan;
+mod plan_formats;
 mod proxy;
 mod scenarios;
 mod schema;

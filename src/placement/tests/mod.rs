@@ -12,6 +12,7 @@ mod properties;
 mod selection;
 mod sizes;
 mod storage;
+mod survey;
 mod vectors;
 mod worlds;
 

@@ -1,0 +1,117 @@
+//! A comment on a pull request, in GitHub's Markdown. No I/O.
+//!
+//! Everything from outside stands in code spans: nothing in them is markup, a mention, an issue or a link.
+
+use super::figures::{Fill, UNKNOWN, known_size, sentence, size};
+use crate::placement::{bounded_message, clean};
+use crate::plan::{PlannedDatastore, PlannedPlacement, Report};
+
+/// Longest lists, in bytes each: three of them and the rest stay below the 65,536 characters that GitHub
+/// takes.
+const MAX_LIST: usize = 20_000;
+
+pub(super) fn render(report: &Report) -> String {
+    let mut text = format!("### Berth plan: {}\n", sentence(&report.summary));
+    let (placed, refused): (Vec<_>, Vec<_>) = report.placements.iter().partition(|placement| placement.ready);
+    section(&mut text, "Without a datastore", "", refused.into_iter().map(refusal));
+    let header = "| Placement | Datastore |\n| --- | --- |\n";
+    section(&mut text, "Placed", header, placed.into_iter().map(landing));
+    let (changed, unchanged): (Vec<_>, Vec<_>) = report
+        .datastores
+        .iter()
+        .partition(|datastore| datastore.claimed_before_bytes != datastore.claimed_after_bytes);
+    let header = "| Datastore | VCenter | Type | Capacity | Free | Claimed | Used and claimed |\n\
+                  | --- | --- | --- | ---: | ---: | ---: | ---: |\n";
+    section(&mut text, "Datastores that change", header, changed.into_iter().map(change));
+    if !unchanged.is_empty() {
+        text.push_str(&format!("\nUnchanged datastores: {}.\n", unchanged.len()));
+    }
+    text
+}
+
+/// A heading and as many of the lines as there is room for; nothing when there are none.
+fn section(text: &mut String, heading: &str, header: &str, lines: impl ExactSizeIterator<Item = String>) {
+    let mut left = lines.len();
+    if left == 0 {
+        return;
+    }
+    text.push_str(&format!("\n#### {heading} ({left})\n\n{header}"));
+    let mut room = MAX_LIST;
+    for line in lines {
+        let Some(rest) = room.checked_sub(line.len()) else { break };
+        room = rest;
+        left -= 1;
+        text.push_str(&line);
+    }
+    if left > 0 {
+        text.push_str(&format!("\n{left} more.\n"));
+    }
+}
+
+fn refusal(placement: &PlannedPlacement) -> String {
+    format!("- {} {}: {}\n", name(placement), code(&placement.reason), code(&placement.message))
+}
+
+fn landing(placement: &PlannedPlacement) -> String {
+    format!("| {} | {} |\n", cell(&name(placement)), cell(&code(placement.datastore().unwrap_or_default())))
+}
+
+fn change(datastore: &PlannedDatastore) -> String {
+    let PlannedDatastore { claimed_before_bytes: before, claimed_after_bytes: after, .. } = *datastore;
+    let filled = Fill::of(datastore).map_or_else(
+        || UNKNOWN.to_owned(),
+        |fill| format!("{} → {}", fill.percent(fill.before), fill.percent(fill.after)),
+    );
+    format!(
+        "| {} | {} | {} | {} | {} | {} → {} | {filled} |\n",
+        cell(&code(&datastore.name)),
+        cell(&code(&datastore.vcenter)),
+        cell(&code(&datastore.kind)),
+        known_size(datastore.capacity_bytes),
+        known_size(datastore.free_bytes),
+        size(before),
+        size(after),
+    )
+}
+
+fn name(placement: &PlannedPlacement) -> String {
+    code(&format!("{}/{}", placement.namespace, placement.name))
+}
+
+/// Text as a code span that nothing in it can end, in one line of bounded length.
+fn code(text: &str) -> String {
+    let text = bounded_message(&clean(text));
+    if text.trim().is_empty() {
+        return "–".to_owned();
+    }
+    let runs = text.split(|c| c != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or_default() + 1);
+    // A blank at each end is taken off again, and parts the text's own backticks from the fence.
+    let blank = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
+    format!("{fence}{blank}{text}{blank}{fence}")
+}
+
+/// The same within a table, whose cells a `|` ends even in a code span.
+fn cell(markdown: &str) -> String {
+    markdown.replace('|', r"\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_span_holds_anything() {
+        for (text, expected) in [
+            ("@team <b> *x* #12", "`@team <b> *x* #12`"),
+            ("a`b", "``a`b``"),
+            ("```", "```` ``` ````"),
+            (" x ", "`  x  `"),
+            ("two\nlines", "`two\u{fffd}lines`"),
+            ("  ", "–"),
+        ] {
+            assert_eq!(code(text), expected);
+        }
+        assert_eq!(cell(&code("a|b")), r"`a\|b`");
+    }
+}

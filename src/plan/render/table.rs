@@ -1,0 +1,68 @@
+//! Columns for a terminal. They do not depend on its width. No I/O.
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Table, presets};
+
+use super::figures::{known_size, sentence, size};
+use crate::placement::clean;
+use crate::plan::Report;
+
+const HEADER: Style = Style::new().bold();
+const REFUSED: Style = AnsiColor::Red.on_default();
+/// Between two columns.
+const GAP: u16 = 3;
+
+pub(super) fn render(report: &Report, colours: bool) -> String {
+    let mut placements = table(["NAMESPACE", "NAME", "READY", "REASON", "DATASTORE", "MESSAGE"]);
+    for placement in &report.placements {
+        placements.add_row([
+            clean(&placement.namespace),
+            clean(&placement.name),
+            if placement.ready { "True" } else { "False" }.to_owned(),
+            clean(&placement.reason),
+            placement.datastore().map(clean).unwrap_or_default(),
+            clean(&placement.message),
+        ]);
+    }
+    let mut datastores =
+        table(["VCENTER", "NAME", "TYPE", "CAPACITY", "FREE", "CLAIMED BEFORE", "CLAIMED AFTER"]);
+    for datastore in &report.datastores {
+        datastores.add_row([
+            clean(&datastore.vcenter),
+            clean(&datastore.name),
+            clean(&datastore.kind),
+            known_size(datastore.capacity_bytes),
+            known_size(datastore.free_bytes),
+            size(datastore.claimed_before_bytes),
+            size(datastore.claimed_after_bytes),
+        ]);
+    }
+    let refused = report.placements.iter().map(|placement| !placement.ready);
+    let styles = refused.map(|refused| if refused { REFUSED } else { Style::new() });
+    let mut text = lines(&placements, styles, colours);
+    text.push('\n');
+    text.push_str(&lines(&datastores, std::iter::empty(), colours));
+    text.push_str(&format!("\n{}\n", sentence(&report.summary)));
+    text
+}
+
+/// Without borders, as kubectl writes it.
+fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, GAP));
+    }
+    table
+}
+
+/// The table's lines. A row is one line, because no cell has a line break; so a style is a whole line's.
+fn lines(table: &Table, rows: impl Iterator<Item = Style>, colours: bool) -> String {
+    let styles = std::iter::once(HEADER).chain(rows).chain(std::iter::repeat(Style::new()));
+    let mut text = String::new();
+    for (line, style) in table.lines().zip(styles) {
+        let style = if colours { style } else { Style::new() };
+        text.push_str(&format!("{style}{}{style:#}\n", line.trim_end()));
+    }
+    text
+}

@@ -1,0 +1,95 @@
+//! Looking without changing: for metrics, probes, plans and explanations. No I/O.
+
+use std::collections::BTreeMap;
+
+use crate::placement::{self, Datastore, Finding, Inventory, Ledger, Request, Verdict};
+use crate::resolve;
+
+use super::Scheduler;
+use super::evaluate::state_of;
+use super::input::{Key, Now};
+use super::vcenter::Availability;
+
+/// What one `VCenter` has to choose from.
+#[derive(Clone, Debug)]
+pub struct Offer<'a> {
+    /// Its name.
+    pub vcenter: &'a str,
+    /// Its newest inventory.
+    pub inventory: &'a Inventory,
+    /// The datastores that its own limits show, by moRef.
+    pub datastores: Vec<&'a Datastore>,
+}
+
+impl Scheduler {
+    /// How many placements there are in each state, for metrics.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts: BTreeMap<_, usize> =
+            ["placed", "waiting", "stalled", "suspended", "pending"].into_iter().map(|s| (s, 0)).collect();
+        for (_, row) in self.rows.iter() {
+            let count = counts.entry(state_of(row)).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+
+    /// Everything that a decision needs has been listed, and the term runs.
+    #[must_use]
+    pub fn is_deciding(&self) -> bool {
+        self.may_decide()
+    }
+
+    /// The room that is kept.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Every `VCenter` with an inventory to decide on, by name.
+    #[must_use]
+    pub fn offers(&self, now: Now) -> Vec<Offer<'_>> {
+        let vcenters = self.vcenters.iter().filter(|(name, _)| self.older_twin(name).is_none());
+        let offers = vcenters.filter_map(|(name, vcenter)| {
+            let (Availability::Fresh(confirmed), Ok(setup)) = (vcenter.availability(now), &vcenter.setup)
+            else {
+                return None;
+            };
+            let inventory: &Inventory = &confirmed.inventory;
+            let shown = inventory.datastores().iter().filter(|datastore| setup.limits.admits(datastore));
+            Some(Offer { vcenter: name, inventory, datastores: shown.collect() })
+        });
+        offers.collect()
+    }
+
+    /// What a placement would find if it were decided now, its own claim left out: the name of its `VCenter`,
+    /// and one finding for each of [`Offer::datastores`]. None when nothing can be decided for it.
+    #[must_use]
+    pub fn survey(&self, key: &Key, now: Now, words: bool) -> Option<(&str, Vec<Finding>)> {
+        let (vcenter, inventory, request) = self.question(key, now)?;
+        let findings = placement::survey(&request, inventory, &self.ledger, words).ok()?;
+        Some((vcenter, findings))
+    }
+
+    /// As [`Self::survey`], every datastore by name, the best first.
+    #[must_use]
+    pub fn explain(&self, key: &Key, now: Now) -> Option<(&str, Vec<Verdict>)> {
+        let (vcenter, inventory, request) = self.question(key, now)?;
+        let verdicts = placement::explain(&request, inventory, &self.ledger).ok()?;
+        Some((vcenter, verdicts))
+    }
+
+    /// What a placement asks for, and of which inventory.
+    fn question(&self, key: &Key, now: Now) -> Option<(&str, &Inventory, Request)> {
+        let row = self.rows.get(key)?;
+        let ask = row.ask.as_ref().ok()?;
+        let resolved = resolve::resolve(ask, &key.namespace, &self.world()).ok()?;
+        let vcenter =
+            self.vcenters.get(resolved.vcenter).filter(|_| self.older_twin(resolved.vcenter).is_none())?;
+        let (Availability::Fresh(confirmed), Ok(setup)) = (vcenter.availability(now), &vcenter.setup) else {
+            return None;
+        };
+        let request = self.request(key, row, ask, &resolved, &setup.limits, &confirmed.inventory);
+        Some((resolved.vcenter, &confirmed.inventory, request))
+    }
+}

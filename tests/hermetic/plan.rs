@@ -1,0 +1,275 @@
+//! `berth plan` and `berth explain` as a user runs them: files in, a report and an exit code out.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What a run has said, and its exit code.
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stderr))
+    }
+
+    /// Name, reason and datastore of every placement.
+    fn answers(&self) -> Vec<(String, String, String)> {
+        let report = self.json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let placements = report["placements"].as_array().unwrap().iter();
+        placements
+            .map(|p| (text(&p["name"]), text(&p["reason"]), text(&p["status"]["datastore"]["name"])))
+            .collect()
+    }
+}
+
+fn berth(folder: &Path, arguments: &[&str], stdin: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_berth"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("BERTH_CLUSTER_NAME")
+        .env("KUBECONFIG", "nowhere")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One that does not want any input is done before it has all of it.
+    drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The files of `tests/plan` in a folder of their own.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plan");
+    for name in ["cluster.yaml", "instances.yaml", "vc-east.json"] {
+        fs::copy(source.join(name), folder.path().join(name)).unwrap();
+    }
+    folder
+}
+
+/// The plan of a file beside those of the cluster, as JSON.
+fn plan(folder: &TempDir, name: &str, text: &str) -> Ran {
+    fs::write(folder.path().join(name), text).unwrap();
+    let arguments = ["plan", "-f", "cluster.yaml", "-f", name, "--inventory", "vc-east.json", "-o", "json"];
+    berth(folder.path(), &arguments, "")
+}
+
+fn placement(name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "berth.dev/v1alpha1", "kind": "InstancePlacement",
+        "metadata": {"name": name, "namespace": "team-a"}, "spec": spec,
+    })
+}
+
+fn small(name: &str) -> String {
+    placement(name, &json!({"image": {"virtualSize": "1Gi"}})).to_string()
+}
+
+fn placed(name: &str, datastore: &str) -> (String, String, String) {
+    (name.into(), "Placed".into(), datastore.into())
+}
+
+#[test]
+fn the_exit_code_tells_whether_all_are_placed() {
+    let folder = folder();
+    let all = plan(&folder, "all.yaml", &small("web-01"));
+    assert_eq!((all.code, all.stderr.as_str()), (0, ""));
+    assert_eq!(all.answers(), [placed("web-01", "gold-1")]);
+    let large = placement("web-02", &json!({"image": {"virtualSize": "9Ti"}}));
+    let some = plan(&folder, "some.yaml", &format!("{}\n---\n{large}", small("web-01")));
+    assert_eq!((some.code, some.stderr.as_str()), (2, ""));
+    assert_eq!(some.json()["summary"], json!({"total": 2, "placed": 1, "refused": 1}));
+    let wrong = berth(folder.path(), &["plan", "--no-such-flag"], "");
+    assert_eq!(wrong.code, 1, "2 is a plan's own answer");
+    assert!(wrong.stderr.contains("--no-such-flag"), "{}", wrong.stderr);
+    let none = berth(folder.path(), &["plan"], "");
+    assert_eq!(none.code, 1);
+    assert!(none.stderr.contains("--filename <FILE|DIR|->"), "{}", none.stderr);
+}
+
+#[test]
+fn unreadable_yaml_is_named_by_line_and_the_rest_is_planned() {
+    let folder = folder();
+    let text =
+        format!("{}\n---\nkind: [InstancePlacement\nspec: x\n---\n{}\n", small("web-01"), small("web-02"));
+    let ran = plan(&folder, "broken.yaml", &text);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.starts_with("error: broken.yaml:4:"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    assert_eq!(ran.answers(), [placed("web-01", "gold-1"), placed("web-02", "gold-1")]);
+}
+
+#[test]
+fn an_unknown_field_is_named_with_the_nearest_known_one() {
+    let folder = folder();
+    let text = "apiVersion: berth.dev/v1alpha1\nkind: InstancePlacement\nmetadata:\n  name: web-01\n\
+                spec:\n  image:\n    virtualSiez: 1Gi\n";
+    let ran = plan(&folder, "typo.yaml", text);
+    assert_eq!(ran.code, 1);
+    let first = ran.stderr.lines().next().unwrap_or_default();
+    assert!(first.starts_with("error: typo.yaml:7:5:"), "{}", ran.stderr);
+    assert!(first.contains("virtualSiez") && first.contains("virtualSize"), "{}", ran.stderr);
+    assert!(ran.answers().is_empty(), "what the API server would refuse is not placed");
+}
+
+#[test]
+fn nothing_to_read_is_said() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let of = |argument: &str, stdin: &str| {
+        berth(folder.path(), &["plan", "-f", argument, "--inventory", "vc-east.json"], stdin)
+    };
+    let (nothing, empty, gone) = (of("-", " \n"), of("empty", ""), of("gone.yaml", ""));
+    assert_eq!((nothing.code, nothing.stderr.as_str()), (1, "error: -: standard input is empty\n"));
+    assert_eq!(empty.code, 1);
+    assert!(
+        empty.stderr.contains("the directory has no manifests (*.yaml, *.yml, *.json)"),
+        "{}",
+        empty.stderr
+    );
+    assert_eq!((gone.code, gone.stderr.as_str()), (1, "error: gone.yaml: not found\n"));
+}
+
+#[test]
+fn what_is_in_none_of_the_inputs_is_said() {
+    let folder = folder();
+    let spec = |field: &str, value: &str| json!({"image": {"virtualSize": "1Gi"}, field: value});
+    let class =
+        plan(&folder, "x.yaml", &placement("web-01", &spec("placementClassName", "gold")).to_string());
+    assert_eq!(class.code, 1);
+    assert!(class.stderr.contains("PlacementClass gold is in none of the inputs"), "{}", class.stderr);
+    let vcenter = plan(&folder, "x.yaml", &placement("web-01", &spec("vCenterName", "vc-west")).to_string());
+    // The default class is for another one.
+    assert_eq!((vcenter.code, vcenter.json()["placements"][0]["reason"].as_str()), (2, Some("InvalidSpec")));
+    fs::write(folder.path().join("web.yaml"), small("web-01")).unwrap();
+    let alone = berth(folder.path(), &["plan", "-f", "web.yaml", "--inventory", "vc-east.json"], "");
+    assert_eq!(alone.code, 1);
+    assert!(alone.stderr.contains("no PlacementClass is in any of the inputs"), "{}", alone.stderr);
+    let unrecorded = berth(folder.path(), &["plan", "-f", "web.yaml", "cluster.yaml"], "");
+    assert_eq!(unrecorded.code, 1);
+    let expected = "no --inventory is of VCenter vc-east (https://vc-east.example.com)";
+    assert!(unrecorded.stderr.contains(expected), "{}", unrecorded.stderr);
+}
+
+#[test]
+fn an_inventory_that_cannot_be_is_refused() {
+    let folder = folder();
+    let good = fs::read_to_string(folder.path().join("vc-east.json")).unwrap();
+    fs::write(folder.path().join("web.yaml"), small("web-01")).unwrap();
+    let refused = |text: &str| {
+        fs::write(folder.path().join("other.json"), text).unwrap();
+        let ran = berth(
+            folder.path(),
+            &["plan", "-f", "web.yaml", "cluster.yaml", "--inventory", "other.json", "-o", "json"],
+            "",
+        );
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        let first = ran.stderr.lines().next().unwrap_or_default().to_owned();
+        assert!(first.starts_with("error: other.json: "), "{first}");
+        first
+    };
+    let newer = refused(&good.replace("inventory/v1", "inventory/v2"));
+    assert!(newer.contains("berth.dev/inventory/v2") && newer.contains("berth.dev/inventory/v1"), "{newer}");
+    let truncated = refused(good.split_at(good.len() / 2).0);
+    assert!(truncated.contains("line"), "{truncated}");
+    let negative = refused(&good.replace("\"freeBytes\":824633720832", "\"freeBytes\":-1"));
+    assert!(negative.contains("-1") && negative.contains("line"), "{negative}");
+    let absurd = refused(&good.replace("\"freeBytes\":824633720832", "\"freeBytes\":18446744073709551615"));
+    assert!(absurd.contains("datastore-1") && absurd.contains("freeBytes"), "{absurd}");
+    let twice = refused(&good.replace("datastore-2", "datastore-1"));
+    assert!(twice.contains("datastore-1") && twice.contains("twice"), "{twice}");
+    let text = refused("this is no inventory");
+    assert!(text.contains("line 1"), "{text}");
+}
+
+#[test]
+fn what_is_placed_is_respected_and_cannot_be_changed_in_passing() {
+    let folder = folder();
+    let spec = |gib: u64| json!({"image": {"virtualSize": "1Gi"}, "rootDisk": {"size": format!("{gib}Gi"), "provisioning": "Thick"}});
+    let first = plan(&folder, "first.yaml", &placement("db-01", &spec(450)).to_string());
+    assert_eq!(first.answers(), [placed("db-01", "gold-1")]);
+    let mut exists = placement("db-01", &spec(450));
+    exists["status"] = first.json()["placements"][0]["status"].clone();
+    exists["metadata"]["uid"] = json!("u-1");
+    exists["metadata"]["generation"] = json!(1);
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [exists]});
+    fs::write(folder.path().join("placed.yaml"), list.to_string()).unwrap();
+    let with = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).unwrap();
+        let files =
+            ["plan", "-f", "cluster.yaml", name, "--inventory", "vc-east.json", "--placed", "placed.yaml"];
+        berth(folder.path(), &[&files[..], &["-o", "json"]].concat(), "")
+    };
+    let second = with("second.yaml", &placement("db-02", &spec(450)).to_string());
+    assert_eq!((second.code, second.answers()), (0, vec![placed("db-02", "vmfs-1")]));
+    let claimed: Vec<_> = second.json()["datastores"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["claimedBeforeBytes"].clone())
+        .collect();
+    assert_eq!(claimed[0], json!(450_u64 << 30));
+    let changed = with("changed.yaml", &placement("db-01", &spec(600)).to_string());
+    assert_eq!(changed.code, 1);
+    assert!(changed.stderr.contains("spec is immutable after placement"), "{}", changed.stderr);
+    assert!(changed.stderr.starts_with("error: changed.yaml:1:1: "), "{}", changed.stderr);
+    let mut raised = spec(100);
+    raised["revision"] = json!(1);
+    let raised = with("raised.yaml", &placement("db-01", &raised).to_string());
+    assert_eq!((raised.code, raised.answers()), (0, vec![placed("db-01", "gold-1")]));
+}
+
+#[test]
+fn pipelines_write_to_standard_input() {
+    let folder = folder();
+    let text = format!(
+        "{}---\n# Source: chart/templates/web.yaml\n{}\n",
+        fs::read_to_string(folder.path().join("cluster.yaml")).unwrap(),
+        small("web-01")
+    );
+    let ran = berth(
+        folder.path(),
+        &["plan", "-f", "-", "--inventory", "vc-east=vc-east.json", "-o", "json"],
+        &text,
+    );
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert_eq!(ran.answers(), [placed("web-01", "gold-1")]);
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let folder = folder();
+    for output in ["json"] {
+        let run = || {
+            berth(
+                folder.path(),
+                &[
+                    "plan",
+                    "-f",
+                    "cluster.yaml",
+                    "instances.yaml",
+                    "--inventory",
+                    "vc-east.json",
+                    "-o",
+                    output,
+                ],
+                "",
+            )
+        };
+        let (one, other) = (run(), run());
+        assert_eq!((one.code, other.code), (2, 2), "{}", one.stderr);
+        assert!(one.stdout == other.stdout, "{output}");
+    }
+}
