@@ -219,7 +219,7 @@ impl Checked {
             thin_provisioning: told(file.thin_provisioning, property(file::Withheld::ThinProvisioning)),
             figures_time: file.figures_time,
             mounts,
-            moref,
+            ..Datastore::unread(moref)
         })
     }
 }
