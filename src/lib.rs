@@ -18,7 +18,7 @@
 //! | [`telemetry`] | logs, metrics, health | yes |
 //!
 //! `api` uses nothing of ours; `placement` uses `api`; `resolve` and `status` use those two; `scheduler` uses
-//! those four. None of the five does I/O, logs, or reads a clock: a test checks it. `vsphere` and
+//! those four. None of the five, nor `plan`, does I/O, logs, or reads a clock: a test checks it. `vsphere` and
 //! `controller` translate and do I/O, and decide nothing. The binary's `cli` puts them together.
 //!
 //! # The life of one placement

@@ -15,7 +15,18 @@ const CORE: [(&str, &[&str], &[&str]); 6] = [
     ("scheduler", &["jiff", "serde", "serde_json"], &["api", "placement", "resolve", "scheduler", "status"]),
     (
         "plan",
-        &["anstyle", "base64", "comfy_table", "flate2", "maud", "serde", "serde_json", "sha2", "thiserror"],
+        &[
+            "anstyle",
+            "base64",
+            "comfy_table",
+            "maud",
+            "miniz_oxide",
+            "serde",
+            "serde_json",
+            "serde_saphyr",
+            "sha2",
+            "thiserror",
+        ],
         &["api", "manifests", "objects", "placement", "plan", "recording", "resolve", "status"],
     ),
 ];

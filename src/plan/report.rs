@@ -77,6 +77,14 @@ pub struct PlannedDatastore {
     pub claimed_after_bytes: u64,
 }
 
+impl PlannedDatastore {
+    /// The plan keeps more or less room on it than was kept before.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.claimed_before_bytes != self.claimed_after_bytes
+    }
+}
+
 /// How many placements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,6 +8,8 @@ mod markdown;
 mod table;
 
 use super::Report;
+use markdown::Markdown;
+use table::Columns;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +45,10 @@ impl Report {
     /// When a serializer fails.
     pub fn render(&self, format: Format, colours: bool) -> Result<String, RenderError> {
         Ok(match format {
-            Format::Table => table::render(self, colours),
+            Format::Table => Columns { report: self, colours }.to_string(),
             Format::Json => serde_json::to_string_pretty(self)? + "\n",
             Format::Yaml => serde_saphyr::to_string(self)?,
-            Format::Markdown => markdown::render(self),
+            Format::Markdown => Markdown(self).to_string(),
             Format::Html => html::render(self),
         })
     }

@@ -67,7 +67,7 @@ fn heading(report: &Report) -> Markup {
     let kept = report.datastores.iter().fold(0_u64, |sum, datastore| {
         sum.saturating_add(datastore.claimed_after_bytes.saturating_sub(datastore.claimed_before_bytes))
     });
-    let changed = report.datastores.iter().filter(|datastore| changes(datastore)).count();
+    let changed = report.datastores.iter().filter(|datastore| datastore.changes()).count();
     html! {
         h1 { "Berth plan" }
         p.lead { (sentence(&report.summary)) "." }
@@ -183,14 +183,14 @@ fn datastores(datastores: &[PlannedDatastore]) -> Markup {
 fn datastore_row(datastore: &PlannedDatastore) -> Markup {
     let fill = Fill::of(datastore);
     html! {
-        tr class=[changes(datastore).then_some("changed")] {
+        tr class=[datastore.changes().then_some("changed")] {
             th { b { (clean(&datastore.name)) } }
             td { (clean(&datastore.vcenter)) }
             td { (clean(&datastore.kind)) }
             td { @if let Some(fill) = &fill { (bar::draw(fill)) } }
             td.n {
                 @match &fill {
-                    Some(fill) if changes(datastore) => {
+                    Some(fill) if datastore.changes() => {
                         (fill.percent(fill.before)) " → " (fill.percent(fill.after))
                     }
                     Some(fill) => (fill.percent(fill.after)),
@@ -203,8 +203,4 @@ fn datastore_row(datastore: &PlannedDatastore) -> Markup {
             td.n { (size(datastore.claimed_after_bytes)) }
         }
     }
-}
-
-fn changes(datastore: &PlannedDatastore) -> bool {
-    datastore.claimed_before_bytes != datastore.claimed_after_bytes
 }

@@ -12,6 +12,9 @@
   }));
   const placements = items("placements");
   const datastores = items("datastores");
+  // Where all are of one namespace, the matrix has more use for the room.
+  const namespaces = new Set(placements.map(({ row }) => row.cells[0].firstChild.data));
+  const label = ({ row, name }) => (namespaces.size > 1 ? name : row.cells[0].querySelector("b").textContent);
   const view = { rows: placements, columns: datastores };
   let draw = () => {};
 
@@ -139,7 +142,7 @@
   const makeRow = (place) => {
     const placement = view.rows[place];
     const refused = placement.row.classList.contains("refused") ? " refused" : "";
-    const name = cellOf("rowheader", `name${refused}`, place, -1, { textContent: placement.name, title: placement.name });
+    const name = cellOf("rowheader", `name${refused}`, place, -1, { textContent: label(placement), title: placement.name });
     name.style.width = `${nameWidth()}px`;
     const row = make("div", { role: "row", className: "row" }, name);
     row.ariaRowIndex = place + 2;
