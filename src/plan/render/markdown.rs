@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::figures::{Fill, UNKNOWN, known_size, sentence, size};
-use crate::placement::{bounded_message, clean};
+use super::line;
 use crate::plan::{PlannedDatastore, PlannedPlacement, Report};
 
 /// Longest lists, in bytes each: three of them and the rest stay below the 65,536 characters that GitHub
@@ -91,7 +91,7 @@ fn name(placement: &PlannedPlacement) -> String {
 
 /// Text as a code span that nothing in it can end, in one line of bounded length.
 fn code(text: &str) -> String {
-    let text = bounded_message(&clean(text));
+    let text = line(text);
     if text.trim().is_empty() {
         return "–".to_owned();
     }

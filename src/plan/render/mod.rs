@@ -8,6 +8,7 @@ mod markdown;
 mod table;
 
 use super::Report;
+use crate::placement::{bounded_message, clean};
 use markdown::Markdown;
 use table::Columns;
 
@@ -52,4 +53,9 @@ impl Report {
             Format::Html => html::render(self),
         })
     }
+}
+
+/// Text from outside as a line of bounded length that moves no cursor.
+fn line(text: &str) -> String {
+    bounded_message(&clean(text))
 }

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
 
 use super::figures::{known_size, sentence, size};
-use crate::placement::clean;
+use super::line;
 use crate::plan::Report;
 
 const HEADER: Style = Style::new().bold();
@@ -40,9 +40,9 @@ impl Columns<'_> {
         rows: impl Iterator<Item = Style>,
     ) -> fmt::Result {
         let styles = std::iter::once(HEADER).chain(rows).chain(std::iter::repeat(Style::new()));
-        for (line, style) in table.lines().zip(styles) {
+        for (row, style) in table.lines().zip(styles) {
             let style = if self.colours { style } else { Style::new() };
-            writeln!(f, "{style}{}{style:#}", line.trim_end())?;
+            writeln!(f, "{style}{}{style:#}", row.trim_end())?;
         }
         Ok(())
     }
@@ -52,12 +52,12 @@ fn placements(report: &Report) -> Table {
     let mut placements = table(["NAMESPACE", "NAME", "READY", "REASON", "DATASTORE", "MESSAGE"]);
     for placement in &report.placements {
         placements.add_row([
-            clean(&placement.namespace),
-            clean(&placement.name),
+            line(&placement.namespace),
+            line(&placement.name),
             if placement.ready { "True" } else { "False" }.to_owned(),
-            clean(&placement.reason),
-            placement.datastore().map(clean).unwrap_or_default(),
-            clean(&placement.message),
+            line(&placement.reason),
+            placement.datastore().map(line).unwrap_or_default(),
+            line(&placement.message),
         ]);
     }
     placements
@@ -68,9 +68,9 @@ fn datastores(report: &Report) -> Table {
         table(["VCENTER", "NAME", "TYPE", "CAPACITY", "FREE", "CLAIMED BEFORE", "CLAIMED AFTER"]);
     for datastore in &report.datastores {
         datastores.add_row([
-            clean(&datastore.vcenter),
-            clean(&datastore.name),
-            clean(&datastore.kind),
+            line(&datastore.vcenter),
+            line(&datastore.name),
+            line(&datastore.kind),
             known_size(datastore.capacity_bytes),
             known_size(datastore.free_bytes),
             size(datastore.claimed_before_bytes),

@@ -19,7 +19,7 @@ use miniz_oxide::deflate::compress_to_vec;
 use serde_json::json;
 
 use crate::api::RejectionCode;
-use crate::placement::clean;
+use crate::plan::render::line;
 use crate::plan::{Cell, Matrix, Report};
 
 /// Up to so many cells, every rank is told.
@@ -52,7 +52,7 @@ impl Packed {
         let place = |code| codes.iter().position(|other| other == code);
         let sets: Vec<Vec<_>> =
             matrix.code_sets.iter().map(|set| set.iter().filter_map(place).collect()).collect();
-        let details: Vec<_> = matrix.details.iter().map(|detail| clean_lines(detail)).collect();
+        let details: Vec<_> = matrix.details.iter().map(|detail| lines(detail)).collect();
         let words = json!({"sets": sets, "details": details}).to_string();
         Self { codes, words: pack(words.as_bytes()), cells: pack(&numbers(matrix, report)) }
     }
@@ -110,8 +110,8 @@ pub(super) fn short(code: RejectionCode) -> String {
     code.as_str().chars().filter(char::is_ascii_uppercase).take(3).collect()
 }
 
-fn clean_lines(text: &str) -> String {
-    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+fn lines(text: &str) -> String {
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

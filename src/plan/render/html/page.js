@@ -14,7 +14,8 @@
   const datastores = items("datastores");
   // Where all are of one namespace, the matrix has more use for the room.
   const namespaces = new Set(placements.map(({ row }) => row.cells[0].firstChild.data));
-  const label = ({ row, name }) => (namespaces.size > 1 ? name : row.cells[0].querySelector("b").textContent);
+  const label = ({ row, name }) => (row.classList.contains("refused") ? "✕ " : "")
+    + (namespaces.size > 1 ? name : row.cells[0].querySelector("b").textContent);
   const view = { rows: placements, columns: datastores };
   let draw = () => {};
 
@@ -52,7 +53,7 @@
     packed = await unpack("matrix-cells");
   } catch (error) {
     $("matrix-note").textContent = `The matrix cannot be read (${error.message}): a browser from 2023 or later `
-      + "is needed. The messages below say the most of it.";
+      + "is needed. The messages below say most of it.";
     return;
   }
   let at = 0;
@@ -60,7 +61,7 @@
     for (let value = 0, shift = 0; ; shift += 7) {
       const byte = packed[at++];
       value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
+      if (!(byte >= 0x80)) return value;
     }
   };
   const SETS = 3, RANKS = SETS + words.sets.length;
@@ -112,7 +113,8 @@
   const current = { row: 0, column: 0 };
   const drawn = new Map();
   let space, head;
-  const nameWidth = () => (window.innerWidth < 700 ? 130 : 240);
+  const longest = Math.max(0, ...placements.map((placement) => label(placement).length));
+  const nameWidth = () => Math.max(90, Math.min(24 + longest * 8, window.innerWidth < 700 ? 130 : 240));
   const sight = (from, length, size, count, keep) => {
     const first = Math.max(0, Math.floor(from / size) - MARGIN);
     const last = Math.min(count - 1, Math.ceil((from + length) / size) + MARGIN);
