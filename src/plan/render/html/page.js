@@ -101,7 +101,7 @@
     element.append(...children);
     return element;
   };
-  const cellOf = (role, className, row, column, properties) => {
+  const cellOf = (role, className, column, properties) => {
     const element = make("div", { role, className, ...properties });
     element.ariaColIndex = column + 2;
     if (column >= 0) element.style.left = `${nameWidth() + column * CELL.width}px`;
@@ -132,7 +132,7 @@
     grid.ariaColCount = view.columns.length + 1;
     head = make("div", { role: "row", className: "row head" });
     head.ariaRowIndex = 1;
-    const corner = cellOf("columnheader", "corner", 0, -1, { textContent: "Placement" });
+    const corner = cellOf("columnheader", "corner", -1, { textContent: "Placement" });
     corner.style.width = `${nameWidth()}px`;
     head.append(corner);
     space = make("div", { role: "rowgroup", className: "space" }, head);
@@ -144,7 +144,7 @@
   const makeRow = (place) => {
     const placement = view.rows[place];
     const refused = placement.row.classList.contains("refused") ? " refused" : "";
-    const name = cellOf("rowheader", `name${refused}`, place, -1, { textContent: label(placement), title: placement.name });
+    const name = cellOf("rowheader", `name${refused}`, -1, { textContent: label(placement), title: placement.name });
     name.style.width = `${nameWidth()}px`;
     const row = make("div", { role: "row", className: "row" }, name);
     row.ariaRowIndex = place + 2;
@@ -154,14 +154,14 @@
   };
   const makeCell = (row, column) => {
     const found = verdict(placeOf(view.rows[row], view.columns[column]));
-    const cell = cellOf("gridcell", `cell ${found.kind}`, row, column, { textContent: found.sign, tabIndex: -1 });
+    const cell = cellOf("gridcell", `cell ${found.kind}`, column, { textContent: found.sign, tabIndex: -1 });
     cell.ariaLabel = `${view.columns[column].name}: ${found.words}`;
     Object.assign(cell.dataset, { row, column });
     return cell;
   };
   const makeColumn = (column) => {
     const { name } = view.columns[column];
-    return cellOf("columnheader", "column", 0, column, { textContent: name, title: name });
+    return cellOf("columnheader", "column", column, { textContent: name, title: name });
   };
 
   draw = (all) => {
