@@ -38,6 +38,7 @@
 //! 9. A placement that nothing fits is told why, and gets another turn whenever something changes.
 
 pub mod api;
+mod columns;
 pub mod controller;
 pub mod manifests;
 mod objects;

@@ -117,7 +117,7 @@ fn read_inventory(argument: &str) -> Result<Recorded, String> {
         return Err(why(recording::ReadError::TooLong.to_string()));
     }
     let text = fs::read_to_string(path).map_err(|error| why(error.to_string()))?;
-    let Recording { name: server, version, inventory } =
+    let Recording { server, version, inventory } =
         Recording::read(&text).map_err(|error| why(error.to_string()))?;
     Ok(Recorded { vcenter, server, version, inventory: Arc::new(inventory) })
 }

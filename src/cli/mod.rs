@@ -8,6 +8,7 @@ mod controller;
 mod crd;
 mod files;
 mod inputs;
+mod inventory;
 mod output;
 mod plan;
 mod progress;
@@ -33,6 +34,7 @@ enum Command {
     /// Write the CRDs: the definitions of the three kinds.
     Crd(crd::Crd),
     Plan(plan::Plan),
+    Inventory(inventory::InventoryCommand),
     /// Write a script that completes Berth's arguments in a shell.
     Completion(completion::Completion),
 }
@@ -53,6 +55,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Controller(controller) => controller.run().map(|()| ExitCode::SUCCESS),
         Command::Crd(crd) => crd.run().map(|()| ExitCode::SUCCESS),
         Command::Plan(plan) => plan.run(),
+        Command::Inventory(inventory) => inventory.run(),
         Command::Completion(completion) => completion.run(command(&arguments)).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use berth::plan;
+use berth::plan::{self, Format};
 use clap::{Args, ValueEnum};
 
 use super::inputs::{Found, InputArgs};
@@ -43,6 +43,18 @@ enum Output {
     Html,
 }
 
+impl From<Output> for Format {
+    fn from(output: Output) -> Self {
+        match output {
+            Output::Table => Self::Table,
+            Output::Json => Self::Json,
+            Output::Yaml => Self::Yaml,
+            Output::Markdown => Self::Markdown,
+            Output::Html => Self::Html,
+        }
+    }
+}
+
 impl Plan {
     /// Writes the report, and what is wrong with the input.
     ///
@@ -51,15 +63,17 @@ impl Plan {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let Found { mut inputs, mut problems } = self.inputs.read()?;
         inputs.matrix = self.output == Output::Html;
-        let mut progress = Progress::of("placing", self.quiet);
-        let plan = plan::plan(&inputs, &mut |done, all| progress.tell(done, all));
+        let mut progress = Progress::new(self.quiet);
+        let plan = plan::plan(&inputs, &mut |done, all| {
+            progress.tell(|| format!("placed {done} of {all}"));
+        });
         progress.end();
         problems.extend(plan.missing);
         if !self.quiet {
             output::warn(&plan.warnings);
         }
         output::complain(&problems);
-        output::print(&serde_json::to_string_pretty(&plan.report)?)?;
+        output::print(&plan.report.render(self.output.into(), output::is_colourful())?)?;
         Ok(match plan.report.summary.refused {
             _ if !problems.is_empty() => ExitCode::FAILURE,
             0 => ExitCode::SUCCESS,

@@ -9,7 +9,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Tells how far something is: on a terminal in one line that changes, else in a line now and then.
 #[derive(Debug)]
 pub struct Progress {
-    what: &'static str,
     quiet: bool,
     terminal: bool,
     next: Instant,
@@ -18,13 +17,13 @@ pub struct Progress {
 
 impl Progress {
     /// Begins now.
-    pub fn of(what: &'static str, quiet: bool) -> Self {
+    pub fn new(quiet: bool) -> Self {
         let terminal = io::stderr().is_terminal();
-        Self { what, quiet, terminal, next: Instant::now() + PATIENCE, told: false }
+        Self { quiet, terminal, next: Instant::now() + PATIENCE, told: false }
     }
 
-    /// So many of all are done.
-    pub fn tell(&mut self, done: usize, all: usize) {
+    /// This is how far it is.
+    pub fn tell(&mut self, stage: impl FnOnce() -> String) {
         let now = Instant::now();
         if self.quiet || now < self.next {
             return;
@@ -32,12 +31,12 @@ impl Progress {
         self.told = true;
         if self.terminal {
             self.next = now + Duration::from_millis(200);
-            eprint!("\r{} {done} of {all} ", self.what);
+            eprint!("\r\x1b[K{}", stage());
             // Whether it is seen changes nothing.
             drop(io::stderr().flush());
         } else {
             self.next = now + Duration::from_secs(10);
-            eprintln!("{} {done} of {all}", self.what);
+            eprintln!("{}", stage());
         }
     }
 

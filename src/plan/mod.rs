@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::manifests::Manifest;
 use crate::placement::{Inventory, Verdict};
+use crate::recording;
 
 pub use engine::{explain, plan};
 pub use render::{Format, RenderError};
@@ -45,7 +46,7 @@ pub struct Inputs {
 pub struct Recorded {
     /// Name of the `VCenter` that it was said to be of; else its server tells.
     pub vcenter: Option<String>,
-    /// `https://host[:port]`, in lower case.
+    /// Its address, as [`recording::server`] writes it.
     pub server: String,
     /// `about.version`.
     pub version: String,
@@ -56,7 +57,7 @@ pub struct Recorded {
 impl Recorded {
     /// It is the vCenter at this address.
     fn is_of(&self, server: &str) -> bool {
-        self.server.eq_ignore_ascii_case(server)
+        recording::server(server).is_some_and(|server| self.server == server)
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) struct File {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct VCenter {
-    /// Name of the `VCenter` object that it stands for.
-    pub name: String,
+    /// `https://host[:port]`, as [`super::server`] writes it.
+    pub server: String,
     /// `about.instanceUuid`.
     #[serde(rename = "instanceUUID")]
     pub instance_uuid: String,

@@ -11,16 +11,20 @@
 //! | [`mod@read`] | from a file to an inventory, checked |
 //! | [`mod@write`] | from an inventory to a file |
 //! | [`mod@anonymize`] | the same inventory under other names |
+//! | [`mod@table`] | the same for a terminal |
 
 mod anonymize;
 mod file;
 mod read;
+mod table;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub use read::{MAX_BYTES, ReadError};
+
+use url::Url;
 
 use crate::placement::Inventory;
 
@@ -30,10 +34,21 @@ pub const API_VERSION: &str = "berth.dev/inventory/v1";
 /// One vCenter at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
-    /// Name of the `VCenter` object that it stands for.
-    pub name: String,
+    /// Its address, as [`server`] writes it: tells which `VCenter` object it stands for.
+    pub server: String,
     /// `about.version`, for example `8.0.3`; empty when not known.
     pub version: String,
     /// Everything that it showed.
     pub inventory: Inventory,
+}
+
+/// An address in the one way in which addresses are compared: `https://host[:port]`, in lower case, without the
+/// port that goes without saying. None when it is something else.
+#[must_use]
+pub fn server(address: &str) -> Option<String> {
+    let url =
+        if address.contains("://") { Url::parse(address) } else { Url::parse(&format!("https://{address}")) };
+    let url = url.ok().filter(|url| url.scheme() == "https" && url.path() == "/")?;
+    let plain = url.username().is_empty() && url.password().is_none();
+    (plain && url.query().is_none() && url.fragment().is_none()).then(|| url.origin().ascii_serialization())
 }

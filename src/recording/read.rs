@@ -11,11 +11,18 @@ use crate::placement::{
 };
 
 /// A file is at most this long: 10,000 datastores with 64 mounts each are 12 MB.
-pub const MAX_BYTES: usize = 256 << 20;
+pub const MAX_BYTES: usize = 64 << 20;
 /// The largest size that vSphere has: its sizes are signed.
 const MAX_SIZE: u64 = i64::MAX.unsigned_abs();
 /// Bytes of a moRef, a name, and a path or url.
 const MAX_TEXT: [usize; 3] = [128, 256, 4096];
+
+/// What is read first.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    api_version: Option<String>,
+}
 
 /// Why a file is refused.
 #[derive(Debug, Error)]
@@ -23,14 +30,20 @@ pub enum ReadError {
     /// It is longer than [`MAX_BYTES`].
     #[error("it is longer than {MAX_BYTES} bytes")]
     TooLong,
-    /// It is not JSON, ends early, or has a field that is unknown or of another type. The text has the line.
+    /// It ends early.
+    #[error("it ends early, in line {0}: record it again")]
+    Truncated(usize),
+    /// It is not JSON, or has a field that is unknown or of another type. The text has the line.
     #[error("{0}")]
-    Syntax(#[from] serde_json::Error),
+    Syntax(serde_json::Error),
     /// It has no `apiVersion`.
     #[error("it has no apiVersion, so it is no recorded inventory; 'berth inventory' records one")]
     NoVersion,
     /// It was written by something else, or by a newer Berth.
-    #[error("its apiVersion is {0:?}, and this version of Berth reads {API_VERSION}")]
+    #[error(
+        "its apiVersion is {0:?}, and this version of Berth reads {API_VERSION}: record it again, or use the Berth \
+         that recorded it"
+    )]
     OtherVersion(String),
     /// It says something that no vCenter shows.
     #[error("{object}: {why}")]
@@ -40,6 +53,12 @@ pub enum ReadError {
         /// What is wrong there.
         why: String,
     },
+}
+
+impl From<serde_json::Error> for ReadError {
+    fn from(error: serde_json::Error) -> Self {
+        if error.is_eof() { Self::Truncated(error.line()) } else { Self::Syntax(error) }
+    }
 }
 
 fn nonsense(object: &str, why: impl Into<String>) -> ReadError {
@@ -56,11 +75,6 @@ impl Recording {
             return Err(ReadError::TooLong);
         }
         // Another version is named before its unknown fields are.
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Head {
-            api_version: Option<String>,
-        }
         match serde_json::from_str::<Head>(text)?.api_version {
             None => return Err(ReadError::NoVersion),
             Some(version) if version != API_VERSION => {
@@ -82,12 +96,13 @@ struct Checked {
 impl Checked {
     fn recording(mut self, file: file::File) -> Result<Recording, ReadError> {
         let file::File { _api_version: _, vcenter, datacenters, clusters, hosts, datastores } = file;
-        let file::VCenter { name, instance_uuid, version } = vcenter;
-        for (field, value) in [("vCenter.name", &name), ("vCenter.instanceUUID", &instance_uuid)] {
-            bounded(field, "", value, MAX_TEXT[0])?;
-            if value.is_empty() {
-                return Err(nonsense(field, "it is empty"));
-            }
+        let file::VCenter { server, instance_uuid, version } = vcenter;
+        bounded("vCenter.server", "", &server, MAX_TEXT[2])?;
+        let server = super::server(&server)
+            .ok_or_else(|| nonsense("vCenter.server", "it is not https://host[:port]"))?;
+        bounded("vCenter.instanceUUID", "", &instance_uuid, MAX_TEXT[0])?;
+        if instance_uuid.is_empty() {
+            return Err(nonsense("vCenter.instanceUUID", "it is empty"));
         }
         bounded("vCenter.version", "", &version, MAX_TEXT[0])?;
         let datacenters =
@@ -118,7 +133,7 @@ impl Checked {
         );
         let datastores = datastores.into_iter().map(|one| self.datastore(one, &compute, &known_datacenters));
         let datastores = datastores.collect::<Result<Vec<_>, _>>()?;
-        Ok(Recording { name, version, inventory: Inventory::new(instance_uuid, compute, datastores) })
+        Ok(Recording { server, version, inventory: Inventory::new(instance_uuid, compute, datastores) })
     }
 
     fn moref(&mut self, moref: String) -> Result<MoRef, ReadError> {

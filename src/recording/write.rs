@@ -11,10 +11,10 @@ impl Recording {
     /// # Errors
     /// None in practice: everything in it can be written as JSON.
     pub fn to_json(&self) -> serde_json::Result<String> {
-        let Self { name, version, inventory } = self;
+        let Self { server, version, inventory } = self;
         let compute = inventory.compute();
         let vcenter = file::VCenter {
-            name: name.clone(),
+            server: server.clone(),
             instance_uuid: inventory.instance_uuid.clone(),
             version: version.clone(),
         };
