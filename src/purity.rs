@@ -7,17 +7,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the core, the roots of paths that each may `use`, and what of ours it may name.
-const CORE: [(&str, &[&str], &[&str]); 6] = [
+const CORE: [(&str, &[&str], &[&str]); 7] = [
     ("api", &["jiff", "k8s_openapi", "kube", "schemars", "serde", "serde_json"], &["api"]),
     (
         "manifests",
-        &["kube", "regex", "serde", "serde_json", "serde_saphyr", "strsim"],
+        &["kube", "regex", "serde", "serde_json", "serde_saphyr"],
         &["api", "manifests", "objects"],
     ),
     ("placement", &["jiff", "regex", "sha2", "thiserror"], &["api", "placement"]),
     ("resolve", &["jiff"], &["api", "placement", "resolve"]),
     ("status", &["jiff", "serde", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),
     ("scheduler", &["jiff", "serde", "serde_json"], &["api", "placement", "resolve", "scheduler", "status"]),
+    (
+        "recording",
+        &["jiff", "serde", "serde_json", "thiserror", "url", "uuid"],
+        &["columns", "objects", "placement", "recording"],
+    ),
     (
         "plan",
         &["anstyle", "base64", "comfy_table", "flate2", "maud", "serde", "serde_json", "sha2", "thiserror"],
@@ -26,7 +31,7 @@ const CORE: [(&str, &[&str], &[&str]); 6] = [
 ];
 
 /// Parts of the standard library that are values and containers with an order.
-const STD: [&str; 16] = [
+const STD: [&str; 17] = [
     "borrow",
     "cmp",
     "collections",
@@ -35,6 +40,7 @@ const STD: [&str; 16] = [
     "fmt",
     "hash",
     "iter",
+    "marker",
     "mem",
     "num",
     "ops",

@@ -1,7 +1,18 @@
-//! The fields of the file. Sizes are bytes; a field that is absent was not returned by vCenter. No I/O.
+//! The fields of the file, in the order in which they are written; [`super`] says what they mean. No I/O.
+//!
+//! A field that is added later has a default and is not written while it has that.
+
+use std::fmt;
+use std::marker::PhantomData;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Hosts, and so clusters and datacenters with hosts: four times what a vCenter supports.
+const MAX_HOSTS: usize = 10_000;
+/// Datastores: the largest vCenters have a tenth of it.
+const MAX_DATASTORES: usize = 50_000;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -11,15 +22,18 @@ pub(super) struct File {
     pub _api_version: String,
     #[serde(rename = "vCenter")]
     pub vcenter: VCenter,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>")]
     pub datacenters: Vec<Place>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>")]
     pub clusters: Vec<Place>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>")]
     pub hosts: Vec<Host>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MAX_DATASTORES, _, _>")]
     pub datastores: Vec<Datastore>,
 }
+
+/// As it is written. Wide enough for every number that is no size, so that the message can name its field.
+pub(super) type Size = i128;
 
 /// Which vCenter.
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,22 +96,26 @@ pub(super) struct Datastore {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_mode: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub capacity_bytes: Option<u64>,
+    pub capacity_bytes: Option<Size>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub free_bytes: Option<u64>,
+    pub free_bytes: Option<Size>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncommitted_bytes: Option<u64>,
+    pub uncommitted_bytes: Option<Size>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multiple_host_access: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_virtual_disk_bytes: Option<u64>,
+    pub max_virtual_disk_bytes: Option<Size>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thin_provisioning: Option<bool>,
     /// When vCenter last took the figures from the storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures_time: Option<Timestamp>,
     /// Fields of this object whose value vCenter has and does not show: [`Withheld`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "at_most::<MAX_WITHHELD, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub withheld: Vec<Withheld>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mounts: Option<Mounts>,
@@ -116,12 +134,45 @@ pub(super) enum Withheld {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Mounts {
     /// Accessible and readWrite.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>", skip_serializing_if = "Vec::is_empty")]
     pub usable: Vec<String>,
     /// Accessible, but not readWrite.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>", skip_serializing_if = "Vec::is_empty")]
     pub read_only: Vec<String>,
     /// No path leads there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>", skip_serializing_if = "Vec::is_empty")]
     pub inaccessible: Vec<String>,
+}
+
+/// Fields that can be withheld, with room for some more.
+const MAX_WITHHELD: usize = 16;
+
+/// A list that is refused as soon as it has more than `MOST` elements, before they take any memory.
+fn at_most<'de, const MOST: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_seq(AtMost::<MOST, T>(PhantomData))
+}
+
+struct AtMost<const MOST: usize, T>(PhantomData<T>);
+
+impl<'de, const MOST: usize, T: DeserializeOwned> Visitor<'de> for AtMost<MOST, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MOST}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            if elements.len() == MOST {
+                return Err(A::Error::custom(format_args!("there are more than {MOST} in this list")));
+            }
+            elements.push(element);
+        }
+        Ok(elements)
+    }
 }

@@ -6,43 +6,55 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::{API_VERSION, Recording, file};
+use crate::objects::{nearest, one_line};
 use crate::placement::{
-    Cluster, Compute, Datacenter, Datastore, Host, Inventory, MoRef, Mount, Mounts, Property,
+    Bytes, Cluster, Compute, Datacenter, Datastore, Host, Inventory, MoRef, Mount, Mounts, Property, clean,
 };
 
 /// A file is at most this long: 10,000 datastores with 64 mounts each are 12 MB.
 pub const MAX_BYTES: usize = 64 << 20;
-/// The largest size that vSphere has: its sizes are signed.
-const MAX_SIZE: u64 = i64::MAX.unsigned_abs();
-/// Bytes of a moRef, a name, and a path or url.
-const MAX_TEXT: [usize; 3] = [128, 256, 4096];
+/// Bytes of a reference, of vSphere's own words, and of a version or identity.
+const MAX_WORD: usize = 128;
+/// Bytes of a version or identity; vCenter's own have 36 at most.
+const MAX_SHOWN: usize = 1024;
+/// Bytes of a name. vCenter's own limit is 80 characters.
+const MAX_NAME: usize = 256;
+/// Bytes of an address or url.
+const MAX_URL: usize = 1024;
+/// Bytes of an inventory path: 64 levels of the longest names.
+const MAX_PATH: usize = 64 << 10;
+/// Bytes of one part of a message.
+const MAX_MESSAGE: usize = 512;
 
-/// What is read first.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head {
-    api_version: Option<String>,
-}
-
-/// Why a file is refused.
-#[derive(Debug, Error)]
+/// Why a file is refused. Reads after the name of the file; one line.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ReadError {
     /// It is longer than [`MAX_BYTES`].
-    #[error("it is longer than {MAX_BYTES} bytes")]
+    #[error("it is longer than {} MiB", MAX_BYTES >> 20)]
     TooLong,
+    /// Nothing is in it, as when the recording failed.
+    #[error("it is empty: record it again")]
+    Empty,
     /// It ends early.
     #[error("it ends early, in line {0}: record it again")]
     Truncated(usize),
-    /// It is not JSON, or has a field that is unknown or of another type. The text has the line.
-    #[error("{0}")]
-    Syntax(serde_json::Error),
-    /// It has no `apiVersion`.
-    #[error("it has no apiVersion, so it is no recorded inventory; 'berth inventory' records one")]
-    NoVersion,
-    /// It was written by something else, or by a newer Berth.
+    /// It is not JSON, or has a field that is unknown, repeated or of another type.
+    #[error("line {line}, column {column}: {why}")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// From 1; 0 when the line before ends with it.
+        column: usize,
+        /// What is wrong there.
+        why: String,
+    },
+    /// It has no `apiVersion`, or one of something else.
+    #[error("it is no recorded inventory, whose apiVersion is {API_VERSION}; 'berth inventory' records one")]
+    NoRecording,
+    /// It was written by another version of Berth.
     #[error(
-        "its apiVersion is {0:?}, and this version of Berth reads {API_VERSION}: record it again, or use the Berth \
-         that recorded it"
+        "its apiVersion is {0:?}, and this version of Berth reads {API_VERSION}: use a newer Berth, or record it \
+         again with this one"
     )]
     OtherVersion(String),
     /// It says something that no vCenter shows.
@@ -57,12 +69,37 @@ pub enum ReadError {
 
 impl From<serde_json::Error> for ReadError {
     fn from(error: serde_json::Error) -> Self {
-        if error.is_eof() { Self::Truncated(error.line()) } else { Self::Syntax(error) }
+        let (line, column) = (error.line(), error.column());
+        if error.is_eof() {
+            return Self::Truncated(line);
+        }
+        let words = error.to_string();
+        let words = words.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&words);
+        let why = unknown_field(words).unwrap_or_else(|| words.to_owned());
+        Self::Syntax { line, column, why: one_line(&why, MAX_MESSAGE) }
     }
 }
 
-fn nonsense(object: &str, why: impl Into<String>) -> ReadError {
-    ReadError::Nonsense { object: object.chars().take(MAX_TEXT[0]).collect(), why: why.into() }
+/// What to do about a field that is not known. serde lists all that are: ``unknown field `a`, expected one of
+/// `b`, `c` ``.
+fn unknown_field(words: &str) -> Option<String> {
+    let mut names = words.strip_prefix("unknown field `")?.split('`').step_by(2);
+    let unknown = one_line(names.next()?, MAX_WORD);
+    Some(match nearest(&unknown, names) {
+        Some(known) => format!("unknown field {unknown}; did you mean {known}?"),
+        None => format!("unknown field {unknown}: if a newer Berth has recorded it, use that one"),
+    })
+}
+
+fn nonsense(object: &str, why: &str) -> ReadError {
+    ReadError::Nonsense { object: one_line(object, MAX_WORD), why: one_line(why, MAX_MESSAGE) }
+}
+
+/// What is read first: another version is named before its unknown fields are.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    api_version: Option<String>,
 }
 
 impl Recording {
@@ -74,16 +111,19 @@ impl Recording {
         if text.len() > MAX_BYTES {
             return Err(ReadError::TooLong);
         }
-        // Another version is named before its unknown fields are.
-        match serde_json::from_str::<Head>(text)?.api_version {
-            None => return Err(ReadError::NoVersion),
-            Some(version) if version != API_VERSION => {
-                return Err(ReadError::OtherVersion(version.chars().take(MAX_TEXT[0]).collect()));
-            }
-            Some(_) => {}
+        if text.trim().is_empty() {
+            return Err(ReadError::Empty);
         }
-        let file: file::File = serde_json::from_str(text)?;
-        Checked::default().recording(file)
+        let Head { api_version } = serde_json::from_str(text)?;
+        let family = API_VERSION.trim_end_matches("v1");
+        match api_version {
+            Some(version) if version == API_VERSION => {}
+            Some(version) if version.starts_with(family) => {
+                return Err(ReadError::OtherVersion(one_line(&version, MAX_WORD)));
+            }
+            _ => return Err(ReadError::NoRecording),
+        }
+        Checked::default().recording(serde_json::from_str(text)?)
     }
 }
 
@@ -97,40 +137,40 @@ impl Checked {
     fn recording(mut self, file: file::File) -> Result<Recording, ReadError> {
         let file::File { _api_version: _, vcenter, datacenters, clusters, hosts, datastores } = file;
         let file::VCenter { server, instance_uuid, version } = vcenter;
-        bounded("vCenter.server", "", &server, MAX_TEXT[2])?;
+        text("vCenter", "server", &server, MAX_URL)?;
+        text("vCenter", "instanceUUID", &instance_uuid, MAX_SHOWN)?;
+        text("vCenter", "version", &version, MAX_SHOWN)?;
         let server = super::server(&server)
-            .ok_or_else(|| nonsense("vCenter.server", "it is not https://host[:port]"))?;
-        bounded("vCenter.instanceUUID", "", &instance_uuid, MAX_TEXT[0])?;
+            .ok_or_else(|| nonsense("vCenter", &format!("server {server:?} is not https://host[:port]")))?;
         if instance_uuid.is_empty() {
-            return Err(nonsense("vCenter.instanceUUID", "it is empty"));
+            return Err(nonsense("vCenter", "instanceUUID is empty"));
         }
-        bounded("vCenter.version", "", &version, MAX_TEXT[0])?;
-        let datacenters =
-            datacenters.into_iter().map(|place| self.place(place)).collect::<Result<Vec<_>, _>>()?;
-        let clusters = clusters.into_iter().map(|place| self.place(place)).collect::<Result<Vec<_>, _>>()?;
-        let known = |places: &[(MoRef, String, String)]| -> BTreeSet<MoRef> {
-            places.iter().map(|(moref, ..)| moref.clone()).collect()
-        };
-        let (known_datacenters, known_clusters) = (known(&datacenters), known(&clusters));
+        let datacenters = datacenters.into_iter().map(|place| {
+            let (moref, name, path) = self.place(place)?;
+            Ok(Datacenter { moref, name, path })
+        });
+        let datacenters = datacenters.collect::<Result<Vec<_>, ReadError>>()?;
+        let clusters = clusters.into_iter().map(|place| {
+            let (moref, name, path) = self.place(place)?;
+            Ok(Cluster { moref, name, path })
+        });
+        let clusters = clusters.collect::<Result<Vec<_>, ReadError>>()?;
+        let known_datacenters: BTreeSet<_> = datacenters.iter().map(|one| one.moref.clone()).collect();
+        let known_clusters: BTreeSet<_> = clusters.iter().map(|one| one.moref.clone()).collect();
         let hosts = hosts.into_iter().map(|host| {
-            let moref = self.moref(host.mo_ref)?;
-            bounded(&moref.0, "name", &host.name, MAX_TEXT[1])?;
-            bounded(&moref.0, "path", &host.path, MAX_TEXT[2])?;
+            let file::Host { mo_ref, name, path, cluster, datacenter, in_maintenance } = host;
+            let (moref, name, path) = self.place(file::Place { mo_ref, name, path })?;
             Ok(Host {
-                cluster: reference(&moref, "cluster", host.cluster, &known_clusters)?,
-                datacenter: reference(&moref, "datacenter", host.datacenter, &known_datacenters)?,
+                cluster: reference(&moref, "cluster", cluster, &known_clusters)?,
+                datacenter: reference(&moref, "datacenter", datacenter, &known_datacenters)?,
                 moref,
-                name: host.name,
-                path: host.path,
-                in_maintenance: host.in_maintenance,
+                name,
+                path,
+                in_maintenance,
             })
         });
         let hosts = hosts.collect::<Result<Vec<_>, ReadError>>()?;
-        let compute = Compute::new(
-            datacenters.into_iter().map(|(moref, name, path)| Datacenter { moref, name, path }).collect(),
-            clusters.into_iter().map(|(moref, name, path)| Cluster { moref, name, path }).collect(),
-            hosts,
-        );
+        let compute = Compute::new(datacenters, clusters, hosts);
         let datastores = datastores.into_iter().map(|one| self.datastore(one, &compute, &known_datacenters));
         let datastores = datastores.collect::<Result<Vec<_>, _>>()?;
         Ok(Recording { server, version, inventory: Inventory::new(instance_uuid, compute, datastores) })
@@ -138,8 +178,8 @@ impl Checked {
 
     fn moref(&mut self, moref: String) -> Result<MoRef, ReadError> {
         let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
-        if moref.is_empty() || moref.len() > MAX_TEXT[0] || !moref.bytes().all(word) {
-            return Err(nonsense(&format!("{moref:?}"), "it is no managed object reference"));
+        if moref.is_empty() || moref.len() > MAX_WORD || !moref.bytes().all(word) {
+            return Err(nonsense(&format!("moRef {moref:?}"), "it is no managed object reference"));
         }
         if !self.morefs.insert(moref.clone()) {
             return Err(nonsense(&moref, "it is there twice"));
@@ -149,8 +189,8 @@ impl Checked {
 
     fn place(&mut self, place: file::Place) -> Result<(MoRef, String, String), ReadError> {
         let moref = self.moref(place.mo_ref)?;
-        bounded(&moref.0, "name", &place.name, MAX_TEXT[1])?;
-        bounded(&moref.0, "path", &place.path, MAX_TEXT[2])?;
+        text(&moref.0, "name", &place.name, MAX_NAME)?;
+        text(&moref.0, "path", &place.path, MAX_PATH)?;
         Ok((moref, place.name, place.path))
     }
 
@@ -161,46 +201,13 @@ impl Checked {
         datacenters: &BTreeSet<MoRef>,
     ) -> Result<Datastore, ReadError> {
         let moref = self.moref(file.mo_ref)?;
-        bounded(&moref.0, "name", &file.name, MAX_TEXT[1])?;
-        bounded(&moref.0, "url", &file.url, MAX_TEXT[2])?;
-        for (field, text) in [("type", &file.kind), ("maintenanceMode", &file.maintenance_mode)] {
-            bounded(&moref.0, field, text.as_deref().unwrap_or_default(), MAX_TEXT[0])?;
-        }
-        for (field, size) in [
-            ("capacityBytes", file.capacity_bytes),
-            ("freeBytes", file.free_bytes),
-            ("uncommittedBytes", file.uncommitted_bytes),
-            ("maxVirtualDiskBytes", file.max_virtual_disk_bytes),
-        ] {
-            if size.is_some_and(|size| size > MAX_SIZE) {
-                return Err(nonsense(&moref.0, format!("{field} is more than {MAX_SIZE}")));
-            }
-        }
+        text(&moref.0, "name", &file.name, MAX_NAME)?;
+        text(&moref.0, "url", &file.url, MAX_URL)?;
+        text(&moref.0, "type", file.kind.as_deref().unwrap_or_default(), MAX_WORD)?;
+        text(&moref.0, "maintenanceMode", file.maintenance_mode.as_deref().unwrap_or_default(), MAX_WORD)?;
+        let size = |field, number| size(&moref, field, number);
+        let max_virtual_disk = size("maxVirtualDiskBytes", file.max_virtual_disk_bytes)?;
         let property = |field| file.withheld.contains(&field);
-        let mounts = match file.mounts {
-            None => Mounts::Missing,
-            Some(file::Mounts { usable, read_only, inaccessible }) => {
-                let mut mounts = Vec::new();
-                for (hosts, mount) in [
-                    (usable, Mount::Usable),
-                    (read_only, Mount::ReadOnly),
-                    (inaccessible, Mount::Inaccessible),
-                ] {
-                    for host in hosts {
-                        let host = MoRef(host);
-                        let number = compute.number_of(&host);
-                        let why = || {
-                            nonsense(
-                                &moref.0,
-                                format!("mounts names {:?}, which is not among the hosts", host.0),
-                            )
-                        };
-                        mounts.push((number.ok_or_else(why)?, mount));
-                    }
-                }
-                Mounts::Read(mounts.into_iter().collect())
-            }
-        };
         Ok(Datastore {
             datacenter: reference(&moref, "datacenter", file.datacenter, datacenters)?,
             name: file.name,
@@ -208,37 +215,74 @@ impl Checked {
             url: file.url,
             accessible: file.accessible,
             maintenance_mode: file.maintenance_mode,
-            capacity: file.capacity_bytes,
-            free: file.free_bytes,
-            uncommitted: file.uncommitted_bytes,
+            capacity: size("capacityBytes", file.capacity_bytes)?,
+            free: size("freeBytes", file.free_bytes)?,
+            uncommitted: size("uncommittedBytes", file.uncommitted_bytes)?,
             multiple_host_access: file.multiple_host_access,
             max_virtual_disk: told(
-                file.max_virtual_disk_bytes,
+                &moref,
+                "maxVirtualDiskBytes",
+                max_virtual_disk,
                 property(file::Withheld::MaxVirtualDiskBytes),
-            ),
-            thin_provisioning: told(file.thin_provisioning, property(file::Withheld::ThinProvisioning)),
+            )?,
+            thin_provisioning: told(
+                &moref,
+                "thinProvisioning",
+                file.thin_provisioning,
+                property(file::Withheld::ThinProvisioning),
+            )?,
             figures_time: file.figures_time,
-            mounts,
+            mounts: mounts(&moref, file.mounts, compute)?,
             moref,
         })
     }
 }
 
-fn told<T>(value: Option<T>, withheld: bool) -> Property<T> {
-    match value {
-        Some(value) => Property::Known(value),
-        None if withheld => Property::Withheld,
-        None => Property::Absent,
+fn mounts(datastore: &MoRef, mounts: Option<file::Mounts>, compute: &Compute) -> Result<Mounts, ReadError> {
+    let Some(file::Mounts { usable, read_only, inaccessible }) = mounts else { return Ok(Mounts::Missing) };
+    let lists = [(usable, Mount::Usable), (read_only, Mount::ReadOnly), (inaccessible, Mount::Inaccessible)];
+    let (mut seen, mut read) = (BTreeSet::new(), Vec::new());
+    for (host, mount) in
+        lists.into_iter().flat_map(|(hosts, mount)| hosts.into_iter().map(move |h| (h, mount)))
+    {
+        let host = MoRef(host);
+        let Some(number) = compute.number_of(&host) else {
+            return Err(nonsense(
+                &datastore.0,
+                &format!("mounts has {:?}, which is not among the hosts", host.0),
+            ));
+        };
+        if !seen.insert(number) {
+            return Err(nonsense(&datastore.0, &format!("mounts has {host} twice")));
+        }
+        read.push((number, mount));
+    }
+    Ok(Mounts::Read(read.into_iter().collect()))
+}
+
+/// The value of a property that vCenter can withhold.
+fn told<T>(object: &MoRef, field: &str, value: Option<T>, withheld: bool) -> Result<Property<T>, ReadError> {
+    match (value, withheld) {
+        (Some(_), true) => Err(nonsense(&object.0, &format!("{field} has a value and is withheld"))),
+        (Some(value), false) => Ok(Property::Known(value)),
+        (None, true) => Ok(Property::Withheld),
+        (None, false) => Ok(Property::Absent),
     }
 }
 
-fn bounded(object: &str, field: &str, text: &str, most: usize) -> Result<(), ReadError> {
-    let of = |why: &str| if field.is_empty() { format!("it {why}") } else { format!("{field} {why}") };
+fn size(object: &MoRef, field: &str, number: Option<file::Size>) -> Result<Option<u64>, ReadError> {
+    let Some(number) = number else { return Ok(None) };
+    let bytes = u64::try_from(number).ok().and_then(Bytes::new).map(Bytes::get);
+    let why = || format!("{field} is {number}; a size is from 0 to {} bytes", Bytes::MAX.get());
+    bytes.map(Some).ok_or_else(|| nonsense(&object.0, &why()))
+}
+
+fn text(object: &str, field: &str, text: &str, most: usize) -> Result<(), ReadError> {
     if text.len() > most {
-        return Err(nonsense(object, of(&format!("is longer than {most} bytes"))));
+        return Err(nonsense(object, &format!("{field} is longer than {most} bytes")));
     }
-    if text.chars().any(char::is_control) {
-        return Err(nonsense(object, of("has control characters")));
+    if clean(text) != text {
+        return Err(nonsense(object, &format!("{field} has control characters")));
     }
     Ok(())
 }
@@ -249,9 +293,10 @@ fn reference(
     to: Option<String>,
     known: &BTreeSet<MoRef>,
 ) -> Result<Option<MoRef>, ReadError> {
-    let Some(to) = to.map(MoRef) else { return Ok(None) };
-    if known.contains(&to) {
-        return Ok(Some(to));
+    match to.map(MoRef) {
+        Some(to) if !known.contains(&to) => {
+            Err(nonsense(&object.0, &format!("{field} is {:?}, which is not in the file", to.0)))
+        }
+        to => Ok(to),
     }
-    Err(nonsense(&object.0, format!("{field} {:?} is not in the file", to.0)))
 }

@@ -1,17 +1,34 @@
 //! From an inventory to a file. No I/O.
 
 use serde::Serialize;
+use thiserror::Error;
 
 use super::{API_VERSION, Recording, file};
 use crate::placement::{Compute, Datastore, HostSet, MoRef, Mounts, Property};
+
+/// Why there is no file.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// The mounts of a datastore were not read yet. A file has no way to say so: it would say that vCenter did not
+    /// return them.
+    #[error("the hosts that mount {0} were not read yet")]
+    Unread(MoRef),
+    /// None in practice: everything in it can be written as JSON.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+}
 
 impl Recording {
     /// The file. Equal recordings give equal bytes.
     ///
     /// # Errors
-    /// None in practice: everything in it can be written as JSON.
-    pub fn to_json(&self) -> serde_json::Result<String> {
+    /// When the inventory is not complete.
+    pub fn to_json(&self) -> Result<String, WriteError> {
         let Self { server, version, inventory } = self;
+        let mut unread = inventory.datastores().iter().filter(|one| one.mounts == Mounts::Unread);
+        if let Some(datastore) = unread.next() {
+            return Err(WriteError::Unread(datastore.moref.clone()));
+        }
         let compute = inventory.compute();
         let vcenter = file::VCenter {
             server: server.clone(),
@@ -72,11 +89,11 @@ fn datastore(datastore: &Datastore, compute: &Compute) -> file::Datastore {
         url: datastore.url.clone(),
         accessible: datastore.accessible,
         maintenance_mode: datastore.maintenance_mode.clone(),
-        capacity_bytes: datastore.capacity,
-        free_bytes: datastore.free,
-        uncommitted_bytes: datastore.uncommitted,
+        capacity_bytes: datastore.capacity.map(file::Size::from),
+        free_bytes: datastore.free.map(file::Size::from),
+        uncommitted_bytes: datastore.uncommitted.map(file::Size::from),
         multiple_host_access: datastore.multiple_host_access,
-        max_virtual_disk_bytes,
+        max_virtual_disk_bytes: max_virtual_disk_bytes.map(file::Size::from),
         thin_provisioning,
         figures_time: datastore.figures_time,
         withheld,
