@@ -11,7 +11,7 @@ const CORE: [(&str, &[&str], &[&str]); 9] = [
     ("api", &["jiff", "k8s_openapi", "kube", "schemars", "serde", "serde_json"], &["api"]),
     (
         "manifests",
-        &["kube", "regex", "serde", "serde_json", "serde_saphyr", "strsim"],
+        &["kube", "regex", "serde", "serde_json", "serde_saphyr"],
         &["api", "manifests", "objects"],
     ),
     ("placement", &["jiff", "regex", "sha2", "thiserror"], &["api", "placement"]),
@@ -23,7 +23,7 @@ const CORE: [(&str, &[&str], &[&str]); 9] = [
     (
         "recording",
         &["comfy_table", "jiff", "serde", "serde_json", "thiserror", "url", "uuid"],
-        &["columns", "placement", "recording"],
+        &["columns", "objects", "placement", "recording"],
     ),
     ("resolve", &["jiff"], &["api", "placement", "resolve"]),
     ("status", &["jiff", "serde", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),
@@ -49,7 +49,7 @@ const CORE: [(&str, &[&str], &[&str]); 9] = [
 ];
 
 /// Parts of the standard library that are values and containers with an order.
-const STD: [&str; 16] = [
+const STD: [&str; 17] = [
     "borrow",
     "cmp",
     "collections",
@@ -58,6 +58,7 @@ const STD: [&str; 16] = [
     "fmt",
     "hash",
     "iter",
+    "marker",
     "mem",
     "num",
     "ops",

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use berth::placement::{Inventory, Mounts, Selector};
 use berth::recording::{self, Recording};
 use berth::vsphere::{self, CertificateProblem, Credentials, Endpoint, Report, Trust};
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -24,17 +26,17 @@ const PATIENCE: Duration = Duration::from_mins(30);
 /// How often its long polls are answered.
 const MAX_AGE: Duration = Duration::from_mins(1);
 /// Bytes of a password file.
-const MAX_PASSWORD: u64 = 4096;
+const MAX_PASSWORD: usize = 4096;
 /// Bytes of a file with CA certificates.
-const MAX_CA: u64 = 1 << 20;
+const MAX_CA: usize = 1 << 20;
 
 /// Arguments of `berth inventory`.
 #[derive(Debug, Args)]
 #[command(
     about = "Record what a vCenter shows, for plans without it",
     long_about = "Record what a vCenter shows, for plans without it.\n\nIt logs in, reads, and logs out; it changes \
-                  nothing. The account needs no more than System.Read on the datastores, hosts and clusters. \
-                  Recorded twice without a change between, the file is the same."
+                  nothing. The account needs no more than System.View and System.Read (the role Read-only) on the \
+                  datastores, hosts and clusters. Recorded twice without a change between, the file is the same."
 )]
 pub struct InventoryCommand {
     /// Address of the vCenter
@@ -52,7 +54,7 @@ pub struct InventoryCommand {
     /// SHA-256 thumbprint of the certificate to trust
     #[arg(long, value_name = "SHA256")]
     thumbprint: Option<String>,
-    /// Replace names, paths, urls and the vCenter's identity, the same ones by the same
+    /// Replace names, paths, urls and the vCenter's address and identity, the same ones by the same
     #[arg(long)]
     anonymize: bool,
     /// How it is written
@@ -78,16 +80,19 @@ impl InventoryCommand {
     /// When the vCenter cannot be read.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let server = recording::server(&self.server)
-            .with_context(|| format!("--server {}: it is not HOST[:PORT]", self.server))?;
+            .with_context(|| format!("--server {}: it is not HOST[:PORT]", self.server.escape_debug()))?;
         let endpoint = Endpoint::new(server.parse()?, self.trust()?, MAX_AGE);
-        let password = read_password(&self.password_file)?;
+        let password = password(&self.password_file)
+            .with_context(|| format!("--password-file {}", self.password_file.display()))?;
         let credentials = Credentials::new(self.username.clone().into(), password)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let progress = Progress::new(self.quiet);
-        let (recording, skipped) =
-            runtime.block_on(Box::pin(record(server, endpoint, credentials, progress)))?;
+        let mut progress = Progress::new(self.quiet);
+        let recorded =
+            runtime.block_on(Box::pin(record(server.clone(), endpoint, credentials, &mut progress)));
+        progress.end();
+        let (recording, skipped) = recorded.with_context(|| server)?;
         if skipped > 0 && !self.quiet {
-            output::warn(&[format!("{skipped} objects make no sense and are left out")]);
+            output::warn(&[format!("objects that make no sense and are left out: {skipped}")]);
         }
         let recording = if self.anonymize { recording.anonymized() } else { recording };
         output::print(&match self.output {
@@ -100,112 +105,123 @@ impl InventoryCommand {
     fn trust(&self) -> anyhow::Result<Trust> {
         match (&self.thumbprint, &self.ca) {
             (Some(thumbprint), _) => Trust::thumbprint(thumbprint).context("--thumbprint"),
-            (None, Some(path)) => {
-                let of = || format!("--ca {}", path.display());
-                let bytes = File::open(path).and_then(|file| read_at_most(file, MAX_CA)).with_context(of)?;
-                let pem = String::from_utf8(bytes).with_context(of)?;
-                Trust::ca_bundle(pem).with_context(of)
-            }
+            (None, Some(path)) => ca_bundle(path).with_context(|| format!("--ca {}", path.display())),
             (None, None) => Ok(Trust::System),
         }
     }
 }
 
-/// The first inventory that has everything, and how many objects it leaves out.
+/// The first inventory that has everything, and how many objects it leaves out. It has logged out then.
 async fn record(
     server: String,
     endpoint: Endpoint,
     credentials: Credentials,
-    mut progress: Progress,
+    progress: &mut Progress,
 ) -> anyhow::Result<(Recording, usize)> {
     let (reports, mut received) = mpsc::channel(4);
     let stop = CancellationToken::new();
-    let mut connection = Box::pin(vsphere::run(endpoint, credentials, reports, stop.clone()));
-    let (mut known_version, mut complete) = (String::new(), None);
-    let mut stage = format!("connecting to {server}");
-    let mut told = time::interval(Duration::from_millis(250));
-    let deadline = time::sleep(PATIENCE);
-    let mut deadline = std::pin::pin!(deadline);
-    let interrupted = loop {
+    let mut connection = std::pin::pin!(vsphere::run(endpoint, credentials, reports, stop.clone()));
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut deadline = std::pin::pin!(time::sleep(PATIENCE));
+    let mut tick = time::interval(Duration::from_millis(250));
+    let (mut version, mut stage) = (String::new(), "connecting".to_owned());
+    let outcome = loop {
         tokio::select! {
-            outcome = &mut connection => {
-                outcome.map_err(|error| anyhow::anyhow!("{server}: {}", advice(&error)))?;
-                bail!("{server}: the connection ended early");
-            }
-            report = received.recv() => match report {
-                Some(Report::Connected { version, .. }) => {
-                    known_version = version;
+            ended = &mut connection => match ended {
+                Ok(()) => bail!("the connection has ended early"),
+                Err(error) => bail!(advice(&error)),
+            },
+            Some(report) = received.recv() => match report {
+                Report::Connected { version: own, .. } => {
+                    version = own;
                     "reading the inventory".clone_into(&mut stage);
                 }
-                Some(Report::Inventory { inventory, skipped, .. }) => {
-                    stage = reading_mounts(&inventory);
+                Report::Inventory { inventory, skipped, .. } => {
                     if !inventory.lacks_mounts(&Selector::default()) {
-                        complete = Some((inventory, skipped));
-                        break None;
+                        break Ok((inventory, skipped));
                     }
+                    stage = reading_mounts(&inventory);
                 }
-                Some(Report::Confirmed { .. }) | None => {}
+                Report::Confirmed { .. } => {}
             },
-            _ = told.tick() => progress.tell(|| stage.clone()),
-            _ = tokio::signal::ctrl_c() => break Some("interrupted".to_owned()),
-            () = &mut deadline => break Some(format!("not everything was shown within {} min", PATIENCE.as_secs() / 60)),
+            _ = tick.tick() => progress.tell(|| format!("{server}: {stage}")),
+            _ = interrupt.recv() => break Err(anyhow!("interrupted")),
+            _ = terminate.recv() => break Err(anyhow!("interrupted")),
+            () = &mut deadline => {
+                let minutes = PATIENCE.as_secs() / 60;
+                break Err(anyhow!("not everything was shown within {minutes} minutes"));
+            }
         }
     };
-    // Whatever happened, it logs out. What comes of that changes nothing.
+    // Logging out is all that is left to do. How that ends changes nothing.
     stop.cancel();
     drop(connection.await);
-    progress.end();
-    if let Some(why) = interrupted {
-        bail!("{server}: {why}");
-    }
-    let (inventory, skipped) = complete.context("there is no inventory")?;
-    let inventory = Inventory::clone(&inventory);
-    Ok((Recording { server, version: known_version, inventory }, skipped))
+    let (inventory, skipped) = outcome?;
+    Ok((Recording { server, version, inventory: Inventory::clone(&inventory) }, skipped))
 }
 
 fn reading_mounts(inventory: &Inventory) -> String {
     let all = inventory.datastores();
     let read = all.iter().filter(|datastore| datastore.mounts != Mounts::Unread).count();
-    format!("read which hosts mount {read} of {} datastores", all.len())
+    format!("reading which hosts mount what: {read} of {} datastores", all.len())
 }
 
 /// What went wrong, and what to do about it.
 fn advice(error: &vsphere::Error) -> String {
     let advice = match error {
-        vsphere::Error::Certificate(CertificateProblem::Trust(_)) | vsphere::Error::Endpoint(_) => "",
-        vsphere::Error::Certificate(_) => "; give its CA with --ca, or its thumbprint with --thumbprint",
+        vsphere::Error::Certificate(problem) => match problem {
+            CertificateProblem::Chain(_) => "; give its CA with --ca, or its thumbprint with --thumbprint",
+            CertificateProblem::Name => {
+                "; give one of the names that it is issued for with --server, or its thumbprint with --thumbprint"
+            }
+            CertificateProblem::Thumbprint(_) => "; find out why before you give that one with --thumbprint",
+            CertificateProblem::Expired => "; look at the clocks of both, or have it renewed",
+            CertificateProblem::Key => "; another server answers in its place",
+            CertificateProblem::Trust(_) => "; give its CA with --ca, or its thumbprint with --thumbprint",
+        },
         vsphere::Error::InvalidLogin => {
-            "; check --username (NAME@DOMAIN) and the password file before trying again: several refusals lock the \
-             account"
+            "; check --username (such as NAME@vsphere.local) and the password file before trying again: several \
+             refusals lock the account"
         }
         vsphere::Error::NoPermission(_) => "; grant it to the account",
-        vsphere::Error::Unreachable(_) | vsphere::Error::Timeout { .. } => "; check --server and the network",
-        _ => "",
+        vsphere::Error::Unreachable(_) | vsphere::Error::Timeout { .. } => {
+            "; check --server and the way there: a proxy is not used"
+        }
+        vsphere::Error::Redirect(_) | vsphere::Error::Endpoint(_) => {
+            "; give the address of the vCenter itself with --server"
+        }
+        vsphere::Error::HttpStatus(_)
+        | vsphere::Error::Malformed(_)
+        | vsphere::Error::TooLarge(_)
+        | vsphere::Error::Fault { .. }
+        | vsphere::Error::NotAuthenticated => "; try again, and see whether that vCenter is well",
     };
     format!("{error}{advice}")
 }
 
-fn read_password(path: &Path) -> anyhow::Result<SecretString> {
-    let of = || format!("--password-file {}", path.display());
+fn ca_bundle(path: &Path) -> anyhow::Result<Trust> {
+    let bytes = read_at_most(File::open(path)?, MAX_CA)?;
+    Ok(Trust::ca_bundle(std::str::from_utf8(&bytes)?.to_owned())?)
+}
+
+fn password(path: &Path) -> anyhow::Result<SecretString> {
     let bytes = if path.as_os_str() == "-" {
-        read_at_most(io::stdin(), MAX_PASSWORD)
+        read_at_most(io::stdin(), MAX_PASSWORD)?
     } else {
-        File::open(path).and_then(|file| read_at_most(file, MAX_PASSWORD))
+        read_at_most(File::open(path)?, MAX_PASSWORD)?
     };
-    let text = String::from_utf8(bytes.with_context(of)?)
-        .ok()
-        .with_context(|| format!("{}: it is not UTF-8", of()))?;
-    let password =
-        text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    ensure!(!password.is_empty(), "{}: it is empty", of());
+    // What the error would say has a byte of the password.
+    let text = std::str::from_utf8(&bytes).map_err(|_| anyhow!("it is not UTF-8"))?;
+    let password = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    ensure!(!password.is_empty(), "it is empty");
     Ok(password.to_owned().into())
 }
 
-fn read_at_most(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is longer than {most} bytes")));
-    }
+/// Leaves no copy behind: the buffer never grows, and is wiped.
+fn read_at_most(from: impl Read, most: usize) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let one_more = most.saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(one_more.saturating_add(64)));
+    from.take(u64::try_from(one_more)?).read_to_end(&mut bytes)?;
+    ensure!(bytes.len() <= most, "it is longer than {most} bytes");
     Ok(bytes)
 }

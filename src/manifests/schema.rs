@@ -8,6 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::tree::{Content, Key, Node, Spot};
+use crate::objects::nearest;
 
 /// One node of a schema. A keyword that is not here is an error: it would be left unchecked.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -286,16 +287,8 @@ impl Schema {
 
     /// The known field that was probably meant.
     fn advice(&self, name: &str) -> String {
-        const ALIKE: f64 = 0.8;
-        let name = name.to_lowercase();
-        let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name);
-        let nearest = self
-            .properties
-            .keys()
-            .map(|known| (likeness(known), known))
-            .filter(|(likeness, _)| *likeness >= ALIKE)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        nearest.map(|(_, known)| format!("; did you mean {known}?")).unwrap_or_default()
+        let known = nearest(name, self.properties.keys().map(String::as_str));
+        known.map(|known| format!("; did you mean {known}?")).unwrap_or_default()
     }
 }
 

@@ -6,4 +6,4 @@ mod text;
 
 pub(crate) use decode::{Incomplete, class, key, name, placement, uid, vcenter};
 pub(crate) use raw::RawObject;
-pub(crate) use text::one_line;
+pub(crate) use text::{nearest, one_line};

@@ -19,6 +19,15 @@ pub(crate) fn one_line(text: &str, limit: usize) -> String {
     line
 }
 
+/// Which of the known names was probably meant.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const ALIKE: f64 = 0.8;
+    let name = name.to_lowercase();
+    let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name);
+    let alike = known.into_iter().map(|known| (likeness(known), known)).filter(|(alike, _)| *alike >= ALIKE);
+    alike.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,19 @@
-//! The fields of the file. Sizes are bytes; a field that is absent was not returned by vCenter. No I/O.
+//! The fields of the file, in the order in which they are written; [`super`] says what they mean. No I/O.
+//!
+//! A field that is added later has a default and is not written while it has that.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Hosts, and so clusters and datacenters with hosts: four times what a vCenter supports.
+const MAX_HOSTS: usize = 10_000;
+/// Datastores: the largest vCenters have a tenth of it.
+const MAX_DATASTORES: usize = 50_000;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -11,15 +23,22 @@ pub(super) struct File {
     pub _api_version: String,
     #[serde(rename = "vCenter")]
     pub vcenter: VCenter,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>")]
     pub datacenters: Vec<Place>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>")]
     pub clusters: Vec<Place>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>")]
     pub hosts: Vec<Host>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some_at_most::<MAX_STORAGE, _, _>")]
+    pub datastore_clusters: Option<Vec<Place>>,
+    #[serde(default, deserialize_with = "some_at_most::<MAX_STORAGE, _, _>")]
+    pub policies: Option<Vec<Policy>>,
+    #[serde(default, deserialize_with = "at_most::<MAX_DATASTORES, _, _>")]
     pub datastores: Vec<Datastore>,
 }
+
+/// As it is written. Wide enough for every number that is no size, so that the message can name its field.
+pub(super) type Size = i128;
 
 /// Which vCenter.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,9 +52,20 @@ pub(super) struct VCenter {
     /// `about.version`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
+    /// The account that the datastores' privileges are about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<String>,
 }
 
-/// A datacenter, or a cluster (also the compute resource that a standalone host is by itself).
+/// A storage policy.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Policy {
+    pub id: String,
+    pub name: String,
+}
+
+/// A datacenter, a datastore cluster, or a cluster (also the compute resource that a standalone host is by itself).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Place {
@@ -82,25 +112,116 @@ pub(super) struct Datastore {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_mode: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub capacity_bytes: Option<u64>,
+    pub capacity_bytes: Option<Size>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub free_bytes: Option<u64>,
+    pub free_bytes: Option<Size>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncommitted_bytes: Option<u64>,
+    pub uncommitted_bytes: Option<Size>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multiple_host_access: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_virtual_disk_bytes: Option<u64>,
+    pub max_virtual_disk_bytes: Option<Size>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thin_provisioning: Option<bool>,
     /// When vCenter last took the figures from the storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures_time: Option<Timestamp>,
     /// Fields of this object whose value vCenter has and does not show: [`Withheld`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "at_most::<MAX_WITHHELD, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub withheld: Vec<Withheld>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mounts: Option<Mounts>,
+    /// moRef of its datastore cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datastore_cluster: Option<String>,
+    #[serde(
+        default,
+        deserialize_with = "some_at_most::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub tags: Option<Vec<Tag>>,
+    #[serde(
+        default,
+        deserialize_with = "some_once_each::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_attributes: Option<BTreeMap<String, String>>,
+    #[serde(
+        default,
+        deserialize_with = "some_at_most::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub alarms: Option<Vec<Alarm>>,
+    /// By the id of the policy.
+    #[serde(
+        default,
+        deserialize_with = "once_each::<MAX_STORAGE, _, _>",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub policies: BTreeMap<String, PolicyCheck>,
+    /// By the id of the privilege.
+    #[serde(
+        default,
+        deserialize_with = "once_each::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub privileges: BTreeMap<String, bool>,
+    /// By the id of the array: whether it is active.
+    #[serde(
+        default,
+        deserialize_with = "once_each::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub arrays: BTreeMap<String, bool>,
+    /// moRefs of the hosts that have a protocol endpoint to it.
+    #[serde(
+        default,
+        deserialize_with = "some_at_most::<MAX_HOSTS, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub endpoints: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Tag {
+    pub category: String,
+    pub name: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Alarm {
+    pub name: String,
+    pub status: AlarmStatus,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum AlarmStatus {
+    Yellow,
+    Red,
+}
+
+/// What PBM says of a datastore and a policy.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct PolicyCheck {
+    pub compatible: bool,
+    /// moRefs of the hosts on which they fit together, when it is not on all.
+    #[serde(
+        default,
+        deserialize_with = "some_at_most::<MAX_HOSTS, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub hosts: Option<Vec<String>>,
+    /// PBM's own text when they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Fields for which "not shown" is another answer than "absent".
@@ -109,6 +230,7 @@ pub(super) struct Datastore {
 pub(super) enum Withheld {
     MaxVirtualDiskBytes,
     ThinProvisioning,
+    DatastoreCluster,
 }
 
 /// moRefs of the hosts that mount a datastore, by how they can use it.
@@ -116,12 +238,102 @@ pub(super) enum Withheld {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Mounts {
     /// Accessible and readWrite.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>", skip_serializing_if = "Vec::is_empty")]
     pub usable: Vec<String>,
     /// Accessible, but not readWrite.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>", skip_serializing_if = "Vec::is_empty")]
     pub read_only: Vec<String>,
     /// No path leads there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>", skip_serializing_if = "Vec::is_empty")]
     pub inaccessible: Vec<String>,
+}
+
+/// Fields that can be withheld, with room for some more.
+const MAX_WITHHELD: usize = 16;
+/// Policies and datastore clusters: ten times what a vCenter supports.
+const MAX_STORAGE: usize = 10_000;
+/// Tags and the like of one datastore.
+const MAX_OF_ONE: usize = 1_000;
+
+/// [`at_most`], of a list whose absence is another answer than its being empty.
+fn some_at_most<'de, const MOST: usize, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    at_most::<MOST, T, D>(deserializer).map(Some)
+}
+
+/// A map that is refused when it has more than `MOST` entries, or a key twice.
+fn once_each<'de, const MOST: usize, T, D>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_map(OnceEach::<MOST, T>(PhantomData))
+}
+
+/// [`once_each`], of a map whose absence is another answer than its being empty.
+fn some_once_each<'de, const MOST: usize, T, D>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, T>>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    once_each::<MOST, T, D>(deserializer).map(Some)
+}
+
+/// A list that is refused as soon as it has more than `MOST` elements, before they take any memory.
+fn at_most<'de, const MOST: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_seq(AtMost::<MOST, T>(PhantomData))
+}
+
+struct AtMost<const MOST: usize, T>(PhantomData<T>);
+
+impl<'de, const MOST: usize, T: DeserializeOwned> Visitor<'de> for AtMost<MOST, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MOST}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            if elements.len() == MOST {
+                return Err(A::Error::custom(format_args!("there are more than {MOST} in this list")));
+            }
+            elements.push(element);
+        }
+        Ok(elements)
+    }
+}
+
+struct OnceEach<const MOST: usize, T>(PhantomData<T>);
+
+impl<'de, const MOST: usize, T: DeserializeOwned> Visitor<'de> for OnceEach<MOST, T> {
+    type Value = BTreeMap<String, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object of at most {MOST} fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<String, T>()? {
+            if entries.len() == MOST {
+                return Err(A::Error::custom(format_args!("there are more than {MOST} in this object")));
+            }
+            if entries.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("{key:?} is there twice")));
+            }
+            entries.insert(key, value);
+        }
+        Ok(entries)
+    }
 }

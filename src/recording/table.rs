@@ -2,10 +2,11 @@
 
 use super::Recording;
 use crate::columns::{UNKNOWN, lines, table};
-use crate::placement::{Bytes, Datastore, Inventory, Mounts, clean};
+use crate::placement::{Bytes, Datastore, HostSet, Inventory, clean};
 
 impl Recording {
-    /// One line for each datastore, by moRef. A column says `?` where vCenter did not return the property.
+    /// One line for each datastore, by moRef. `?` is what vCenter did not return. `HOSTS` are those that can use it
+    /// and all of its datacenter.
     #[must_use]
     pub fn to_table(&self) -> String {
         let mut datastores = table([
@@ -29,12 +30,11 @@ impl Recording {
 
 fn row(datastore: &Datastore, inventory: &Inventory) -> [String; 10] {
     let size = |bytes: Option<u64>| shown(bytes.map(|bytes| Bytes::saturating(u128::from(bytes))));
-    let hosts = match &datastore.mounts {
-        Mounts::Read(mounts) => {
-            Some(format!("{}/{}", mounts.usable.len(), inventory.compute().hosts().len()))
-        }
-        Mounts::Unread | Mounts::Missing => None,
-    };
+    let compute = inventory.compute();
+    // No other host can mount it.
+    let own = datastore.datacenter.as_ref().and_then(|datacenter| compute.hosts_of_datacenter(datacenter));
+    let hosts = own.map_or(compute.hosts().len(), HostSet::len);
+    let usable = datastore.mounts.read().map(|mounts| format!("{}/{hosts}", mounts.usable.len()));
     [
         clean(&datastore.name),
         clean(&datastore.moref.0),
@@ -44,7 +44,7 @@ fn row(datastore: &Datastore, inventory: &Inventory) -> [String; 10] {
         size(datastore.uncommitted),
         shown(datastore.accessible),
         clean(datastore.maintenance_mode.as_deref().unwrap_or("normal")),
-        shown(hosts),
+        shown(usable),
         inventory.datacenter_of(datastore).map_or_else(|| UNKNOWN.to_owned(), |above| clean(&above.name)),
     ]
 }
