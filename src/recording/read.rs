@@ -260,11 +260,11 @@ impl Checked {
             figures_time: file.figures_time,
             mounts: mounts(&moref, file.mounts, known.compute)?,
             datastore_cluster: match &known.datastore_clusters {
-                None if file.datastore_cluster.is_none() => Property::Withheld,
+                None if file.cluster.is_none() => Property::Withheld,
                 clusters => {
                     let none = BTreeSet::new();
                     let clusters = clusters.as_ref().unwrap_or(&none);
-                    let cluster = reference(&moref, "datastoreCluster", file.datastore_cluster, clusters)?;
+                    let cluster = reference(&moref, "datastoreCluster", file.cluster, clusters)?;
                     told(&moref, "datastoreCluster", cluster, property(file::Withheld::DatastoreCluster))?
                 }
             },

@@ -95,9 +95,9 @@ fn datastore(datastore: &Datastore, inventory: &Inventory) -> file::Datastore {
     let thin_provisioning =
         shown(&datastore.thin_provisioning, file::Withheld::ThinProvisioning, &mut withheld);
     // Where no datastore clusters were read, none of any datastore was.
-    let datastore_cluster = match (&datastore.datastore_cluster, inventory.datastore_clusters()) {
+    let cluster = match (&datastore.datastore_cluster, inventory.datastore_clusters()) {
         (Property::Withheld, None) => None,
-        (cluster, _) => shown(cluster, file::Withheld::DatastoreCluster, &mut withheld),
+        (known, _) => shown(known, file::Withheld::DatastoreCluster, &mut withheld),
     };
     file::Datastore {
         mo_ref: datastore.moref.0.clone(),
@@ -123,7 +123,7 @@ fn datastore(datastore: &Datastore, inventory: &Inventory) -> file::Datastore {
                 inaccessible: hosts(&mounts.inaccessible, compute),
             }),
         },
-        datastore_cluster: datastore_cluster.map(|moref| moref.0),
+        cluster: cluster.map(|moref| moref.0),
         tags: datastore.tags.as_ref().map(|all| {
             let tag = |one: &Tag| file::Tag { category: one.category.clone(), name: one.name.clone() };
             all.iter().map(tag).collect()
