@@ -304,7 +304,7 @@ fn explain_shows_every_datastore_with_all_reasons() {
     assert_eq!(codes, ["NameNotMatched", "NotShared", "NotMountedOnHosts"]);
     let web = explain("web-01", &[]);
     assert!(
-        web.stdout.starts_with("team-a/web-01: Placed\nselected gold-1 (3 of 5 eligible)"),
+        web.stdout.starts_with("team-a/web-01: Placed\nselected gold-1 (3 of 6 eligible)"),
         "{}",
         web.stdout
     );
