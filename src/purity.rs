@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the core, the roots of paths that each may `use`, and what of ours it may name.
-const CORE: [(&str, &[&str], &[&str]); 7] = [
+const CORE: [(&str, &[&str], &[&str]); 8] = [
     ("api", &["jiff", "k8s_openapi", "kube", "schemars", "serde", "serde_json"], &["api"]),
     (
         "manifests",
