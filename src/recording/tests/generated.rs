@@ -142,8 +142,8 @@ fn good_datastore() -> impl Strategy<Value = Datastore> {
 
 pub(super) fn one() -> impl Strategy<Value = Recording> {
     let mount = || {
-        let mounts = [Mount::Usable, Mount::Usable, Mount::Usable, Mount::ReadOnly, Mount::Inaccessible];
-        select(vec![mounts.to_vec(), vec![Mount::Unmounted]].concat())
+        let other = select(vec![Mount::ReadOnly, Mount::Inaccessible, Mount::Unmounted]);
+        prop_oneof![1 => Just(Mount::Usable), 1 => other]
     };
     let mounts = prop_oneof![3 => Just(Some(vec![Mount::Usable; 70])), 1 => option::of(vec(mount(), 70))];
     let url = prop_oneof![1 => Just(String::new()), 2 => "[a-d]".prop_map(|v| format!("ds:///{MARK}/{v}/"))];

@@ -30,7 +30,7 @@ fn unnamed(decision: &Decision, recording: &Recording) -> impl Eq + std::fmt::De
                 clusters.iter().filter(|cluster| crate::placement::clean(&cluster.name) == served.name);
             (named.map(|one| one.moref.clone()).collect::<Vec<_>>(), served.usable_hosts, served.hosts)
         });
-        (selected.datastore.moref.clone(), selected.claim.clone(), cluster)
+        (selected.datastore.moref.clone(), selected.claim, cluster)
     });
     let counts = (decision.evaluated, decision.eligible, decision.rejections.clone());
     (counts, selected, verdicts(&decision.candidates))
