@@ -44,6 +44,8 @@ model: rust ## explore the scheduler's promises in a model, with and without eac
 
 test-long: rust ## what takes longer than make test; leaves target/long/NAME.json
 	$(call stage,larger models,$(MODEL) -- --ignored --nocapture)
+	$(call stage,release build,cargo build --release --bin berth)
+	$(call stage,cost of a large plan,cargo test --test hermetic -- --ignored --nocapture)
 
 devstack: rust go ## build etcd, kube-apiserver, kubectl and the vCenter simulator
 	$(call stage,development stack,tests/devstack/build.sh > /dev/null)

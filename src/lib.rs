@@ -18,9 +18,9 @@
 //! | [`telemetry`] | logs, metrics, health | yes |
 //!
 //! `api` uses nothing of ours; `placement` uses `api`; `resolve` and `status` use those two; `scheduler` uses
-//! those four; `manifests` uses `api` and `objects`. None of the six does I/O, logs, or reads a clock: a test
-//! checks it. `vsphere` and `controller` translate and do I/O, and decide nothing. The binary's `cli` puts them
-//! together.
+//! those four; `objects` uses those five, `manifests` and `recording` read what is written for them, and `plan`
+//! plays all of them. None of these does I/O, logs, or reads a clock: a test checks it. `vsphere` and
+//! `controller` translate and do I/O, and decide nothing. The binary's `cli` puts them together.
 //!
 //! # The life of one placement
 //!

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the core, the roots of paths that each may `use`, and what of ours it may name.
-const CORE: [(&str, &[&str], &[&str]); 8] = [
+const CORE: [(&str, &[&str], &[&str]); 9] = [
     ("api", &["jiff", "k8s_openapi", "kube", "schemars", "serde", "serde_json"], &["api"]),
     (
         "manifests",
@@ -15,18 +15,36 @@ const CORE: [(&str, &[&str], &[&str]); 8] = [
         &["api", "manifests", "objects"],
     ),
     ("placement", &["jiff", "regex", "sha2", "thiserror"], &["api", "placement"]),
+    (
+        "objects",
+        &["jiff", "k8s_openapi", "kube", "serde", "serde_json", "thiserror"],
+        &["api", "objects", "scheduler"],
+    ),
+    (
+        "recording",
+        &["comfy_table", "jiff", "serde", "serde_json", "thiserror", "url", "uuid"],
+        &["columns", "objects", "placement", "recording"],
+    ),
     ("resolve", &["jiff"], &["api", "placement", "resolve"]),
     ("status", &["jiff", "serde", "serde_json", "uuid"], &["api", "placement", "resolve", "status"]),
     ("scheduler", &["jiff", "serde", "serde_json"], &["api", "placement", "resolve", "scheduler", "status"]),
     (
-        "recording",
-        &["jiff", "serde", "serde_json", "thiserror", "url", "uuid"],
-        &["columns", "objects", "placement", "recording"],
-    ),
-    (
         "plan",
-        &["anstyle", "base64", "comfy_table", "flate2", "maud", "serde", "serde_json", "sha2", "thiserror"],
-        &["api", "manifests", "objects", "placement", "plan", "recording", "resolve", "status"],
+        &[
+            "anstyle",
+            "base64",
+            "comfy_table",
+            "jiff",
+            "k8s_openapi",
+            "maud",
+            "miniz_oxide",
+            "serde",
+            "serde_json",
+            "serde_saphyr",
+            "sha2",
+            "thiserror",
+        ],
+        &["api", "columns", "manifests", "objects", "placement", "plan", "recording", "scheduler", "status"],
     ),
 ];
 

@@ -30,7 +30,7 @@ pub use placement_status::{
     VCenterReference,
 };
 pub use quantity::Quantity;
-pub use reason::{PlacementReason, RejectionCode, RoomReason, VCenterReason};
+pub use reason::{DriftReason, PlacementReason, RejectionCode, RoomReason, VCenterReason};
 pub use schema::{CrdFile, crd_files, crds, crds_yaml};
 pub use selector::DatastoreSelector;
 pub use vcenter::{DatastoreTypeCount, VCenter, VCenterSpec, VCenterStatus};

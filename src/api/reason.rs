@@ -49,8 +49,10 @@ words! {
         VCenterNotAllowed,
         /// No VCenter is named and this namespace may use more than one.
         AmbiguousVCenter,
-        /// A datacenter, cluster or host that is asked for is not in the vCenter.
+        /// A datacenter, cluster, host or datastore cluster that is asked for is not in the vCenter.
         ScopeNotFound,
+        /// The storage policy that is asked for is not in the vCenter.
+        PolicyNotFound,
         /// A decision is due and not made yet.
         Pending,
         /// The placement has a field that cannot be used.
@@ -71,6 +73,30 @@ words! {
         Open,
         /// The instance did not appear in time, so no room is kept for it any more.
         Expired,
+    }
+}
+
+words! {
+    /// Why the `Drifted` condition of an `InstancePlacement` is True, the gravest first.
+    DriftReason {
+        /// The connected vCenter is not the one that was decided on.
+        OtherVCenter,
+        /// The VM was there and is deleted; no room is kept for it any more.
+        InstanceGone,
+        /// The VM is on another datastore, and not within the same datastore cluster.
+        InstanceMoved,
+        /// The datastore is not in the vCenter any more.
+        DatastoreGone,
+        /// No host can reach the datastore.
+        NotAccessible,
+        /// The datastore is in maintenance or entering it.
+        MaintenanceMode,
+        /// The datastore no longer meets the storage policy.
+        PolicyIncompatible,
+        /// The datastore has another name than when it was decided.
+        DatastoreRenamed,
+        /// The datastore was adopted with its VM and breaks a rule of class or placement.
+        RulesBroken,
     }
 }
 
@@ -117,6 +143,18 @@ words! {
         NotShared,
         /// The hosts that must be able to use it are not: not mounted, read-only, or no path leads there.
         NotMountedOnHosts,
+        /// It does not meet the storage policy.
+        PolicyIncompatible,
+        /// A tag that was asked for is not attached to it.
+        TagMissing,
+        /// It is not in the datastore cluster that was asked for.
+        NotInDatastoreCluster,
+        /// The account that creates the VMs lacks a privilege on it.
+        MissingPrivilege,
+        /// It carries a mark that keeps new instances away.
+        DatastoreSuspended,
+        /// It has an alarm of the colour that keeps new instances away.
+        AlarmTriggered,
         /// Its free space, less headroom and kept room, is less than what is written at creation.
         InsufficientFreeSpace,
         /// Everything promised on it would exceed its capacity.
@@ -133,6 +171,8 @@ words! {
         BelowMinimumSize,
         /// It is a VVOL datastore and the size of the image is not known.
         SizeUnknown,
+        /// It is a VVOL datastore without an active storage array, or no host has a protocol endpoint to it.
+        VvolUnavailable,
         /// Another member of the spread group is on it.
         SpreadConflict,
         /// The vCenter did not return a property that a rule needs.

@@ -3,9 +3,11 @@
 //! Exit codes: 0 for success; 1 when something was wrong with the input, the arguments or the world, said on
 //! standard error; more only where a subcommand says so.
 
+mod cluster;
 mod completion;
 mod controller;
 mod crd;
+mod explain;
 mod files;
 mod inputs;
 mod inventory;
@@ -34,6 +36,7 @@ enum Command {
     /// Write the CRDs: the definitions of the three kinds.
     Crd(crd::Crd),
     Plan(plan::Plan),
+    Explain(explain::Explain),
     Inventory(inventory::InventoryCommand),
     /// Write a script that completes Berth's arguments in a shell.
     Completion(completion::Completion),
@@ -55,6 +58,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Controller(controller) => controller.run().map(|()| ExitCode::SUCCESS),
         Command::Crd(crd) => crd.run().map(|()| ExitCode::SUCCESS),
         Command::Plan(plan) => plan.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Inventory(inventory) => inventory.run(),
         Command::Completion(completion) => completion.run(command(&arguments)).map(|()| ExitCode::SUCCESS),
     };

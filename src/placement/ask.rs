@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::bytes::Bytes;
+use super::demands::StorageAsk;
 use super::field::{self, FieldError};
 use super::pattern::Patterns;
 use super::quantity::binary_spelling;
@@ -72,6 +73,8 @@ pub struct Ask {
     pub compute: ScopeAsk,
     /// The team's conditions, to be added to those of the class.
     pub datastores: Selector,
+    /// The team's further conditions, which no field of the API says yet.
+    pub storage: StorageAsk,
     /// What the team would like best: name, `datacenter/name` or moRef each.
     pub preferred: Vec<String>,
     /// The group that it belongs to.
@@ -124,6 +127,7 @@ impl Ask {
             swap: spec.memory.as_ref().map_or(Ok(0), swap)?,
             compute: ScopeAsk::parse(spec.compute.as_ref()),
             datastores: Selector::parse_optional(datastores.map(|d| &d.selector), patterns)?,
+            storage: StorageAsk::default(),
             preferred: datastores.map(|d| d.preferred.clone()).unwrap_or_default(),
             spread: spec.spread.as_ref().map(|spread| Spread {
                 group: spread.group_name.clone(),

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use super::bytes::{Bytes, Unit};
 use super::inventory::Datastore;
-use super::ledger::{Claim, Kept};
+use super::ledger::{Claim, Kept, Usage};
 use super::request::Request;
 use super::selector::lists;
 
@@ -19,8 +19,6 @@ const PERCENT: u64 = 100;
 /// Everything that the space rules and the rank need to know of one datastore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
-    /// What a byte costs on this type, in percent.
-    factor: u32,
     /// At most `i64::MAX`, as in vCenter's own type.
     capacity: u64,
     /// At most the capacity: vCenter does report more.
@@ -31,8 +29,18 @@ pub(super) struct Room {
     /// None when vCenter did not return it; it then counts as 0.
     uncommitted: Option<u64>,
     kept: Kept,
+    need: Need,
+}
+
+/// What a placement needs on one datastore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Need {
+    /// What a byte costs on its type, in percent.
+    factor: u32,
     requested: Bytes,
     needed_now: Bytes,
+    /// What of it the instance has there already.
+    usage: Usage,
 }
 
 /// Why there is no [`Room`].
@@ -46,31 +54,34 @@ pub(super) enum NoRoom {
 
 impl Room {
     /// `kept` is what others were promised on the same backing.
-    pub(super) fn of(request: &Request, datastore: &Datastore, kept: Kept) -> Result<Self, NoRoom> {
+    pub(super) fn of(
+        request: &Request,
+        datastore: &Datastore,
+        kept: Kept,
+        need: Need,
+    ) -> Result<Self, NoRoom> {
         if datastore.accessible != Some(true) {
             return Err(NoRoom::Meaningless);
         }
-        let (Some(kind), Some(capacity), Some(free)) = (&datastore.kind, datastore.capacity, datastore.free)
+        let (Some(_), Some(capacity), Some(free)) = (&datastore.kind, datastore.capacity, datastore.free)
         else {
             return Err(NoRoom::Unknown);
         };
         let capacity = capacity.min(Bytes::MAX.get());
         Ok(Self {
-            factor: space_percent(request, kind),
             capacity,
             free: free.min(capacity),
             headroom: percent_of(capacity, request.headroom_percent).max(u128::from(request.headroom)),
             limit: request.oversubscription,
             uncommitted: datastore.uncommitted,
             kept,
-            requested: request.requested,
-            needed_now: request.needed_now,
+            need,
         })
     }
 
     /// `InsufficientFreeSpace`: as in Cinder, which knows no claims.
     pub(super) fn is_insufficient(&self) -> bool {
-        self.usable().is_none_or(|usable| usable < self.cost(self.needed_now))
+        self.usable().is_none_or(|usable| usable < self.need.growth_now())
     }
 
     /// `OversubscriptionLimit`: what is used, promised and asked is more than the limit, as in SAP's forks of
@@ -92,21 +103,13 @@ impl Room {
         Fraction { part: self.used().saturating_add(self.kept.immediate), whole: self.capacity }
     }
 
-    /// What a placement here is promised.
-    pub(super) fn claim(&self) -> Claim {
-        Claim {
-            bytes: Bytes::saturating(self.cost(self.requested)),
-            immediate: Bytes::saturating(self.cost(self.needed_now)),
-        }
-    }
-
     /// How many bytes of disks can still be written here, rounded down: `MostFree` ranks by it.
     pub(super) fn writable(&self) -> u128 {
         let usable = self.usable().unwrap_or(0);
-        if self.factor == PLAIN_SPACE_PERCENT {
+        if self.need.factor == PLAIN_SPACE_PERCENT {
             return usable;
         }
-        usable.saturating_mul(u128::from(PERCENT)).checked_div(u128::from(self.factor)).unwrap_or(0)
+        usable.saturating_mul(u128::from(PERCENT)).checked_div(u128::from(self.need.factor)).unwrap_or(0)
     }
 
     /// Free bytes without headroom and claims. None when these are more than is free.
@@ -122,22 +125,18 @@ impl Room {
         self.used()
             .saturating_add(u128::from(self.uncommitted.unwrap_or(0)))
             .saturating_add(self.kept.bytes)
-            .saturating_add(self.cost(self.requested))
-    }
-
-    fn cost(&self, size: Bytes) -> u128 {
-        percent_of(size.get(), self.factor)
+            .saturating_add(self.need.growth())
     }
 
     /// `needs 100.0 GiB, has 73.2 GiB: 120.0 free - 12.0 headroom - 34.8 claimed`.
     pub(super) fn say_insufficient(&self) -> String {
-        let (need, has) = (self.cost(self.needed_now), self.usable().unwrap_or(0));
+        let (need, has) = (self.need.growth_now(), self.usable().unwrap_or(0));
         let unit = telling_unit(need, has);
         let figure = |bytes| unit.figure(bytes);
         format!(
             "needs {} {unit}{}, has {} {unit}: {} free - {} headroom - {} claimed",
             figure(need),
-            self.say_factor(unit, self.needed_now),
+            self.need.say_growth_now(unit),
             figure(has),
             figure(u128::from(self.free)),
             figure(self.headroom),
@@ -161,8 +160,8 @@ impl Room {
             self.say_limit(unit),
             figure(self.used()),
             figure(self.kept.bytes),
-            figure(self.cost(self.requested)),
-            self.say_factor(unit, self.requested),
+            figure(self.need.growth()),
+            self.need.say_growth(unit),
         )
     }
 
@@ -174,12 +173,54 @@ impl Room {
             _ => String::new(),
         }
     }
+}
 
-    fn say_factor(&self, unit: Unit, size: Bytes) -> String {
-        if self.factor == PLAIN_SPACE_PERCENT {
-            return String::new();
+impl Need {
+    pub(super) fn of(request: &Request, kind: &str, usage: Usage) -> Self {
+        Self {
+            factor: space_percent(request, kind),
+            requested: request.requested,
+            needed_now: request.needed_now,
+            usage,
         }
-        format!(" ({} x {} %)", unit.figure(u128::from(size.get())), self.factor)
+    }
+
+    /// What the placement is promised: what its instance will still use.
+    pub(super) fn claim(&self) -> Claim {
+        Claim { bytes: Bytes::saturating(self.growth()), immediate: Bytes::saturating(self.growth_now()) }
+    }
+
+    /// What is requested, less what the instance has already.
+    fn growth(&self) -> u128 {
+        self.cost(self.requested).saturating_sub(self.usage.total())
+    }
+
+    /// What is written at creation, less what the instance has written.
+    fn growth_now(&self) -> u128 {
+        self.cost(self.needed_now).saturating_sub(u128::from(self.usage.committed))
+    }
+
+    fn cost(&self, size: Bytes) -> u128 {
+        percent_of(size.get(), self.factor)
+    }
+
+    fn say_growth(&self, unit: Unit) -> String {
+        self.say(unit, self.requested, self.usage.total())
+    }
+
+    fn say_growth_now(&self, unit: Unit) -> String {
+        self.say(unit, self.needed_now, u128::from(self.usage.committed))
+    }
+
+    /// ` (50.0 x 200 % - 12.0 in use)`, as far as there is something to say.
+    fn say(&self, unit: Unit, size: Bytes, in_use: u128) -> String {
+        let size = unit.figure(u128::from(size.get()));
+        match (self.factor, in_use) {
+            (PLAIN_SPACE_PERCENT, 0) => String::new(),
+            (factor, 0) => format!(" ({size} x {factor} %)"),
+            (PLAIN_SPACE_PERCENT, in_use) => format!(" ({size} - {} in use)", unit.figure(in_use)),
+            (factor, in_use) => format!(" ({size} x {factor} % - {} in use)", unit.figure(in_use)),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::bytes::{Bytes, MIB, next_whole_mib};
+use super::demands::StorageAsk;
 use super::field::{self, FieldError};
 use super::pattern::{Pattern, Patterns};
 use super::scope::ScopeAsk;
@@ -23,6 +24,8 @@ pub struct ClassRules {
     pub compute: ScopeAsk,
     /// Conditions that every placement of the class is held to.
     pub datastores: Selector,
+    /// Further conditions, which no field of the API says yet.
+    pub storage: StorageAsk,
     /// Whether local disks are left out.
     pub sharing: Sharing,
     /// Which of several eligible datastores is best.
@@ -54,6 +57,7 @@ impl Default for ClassRules {
             vcenter: None,
             compute: ScopeAsk::default(),
             datastores: Selector::default(),
+            storage: StorageAsk::default(),
             sharing: Sharing::default(),
             strategy: Strategy::default(),
             weights: Vec::new(),
@@ -86,6 +90,7 @@ impl ClassRules {
             compute: ScopeAsk::parse(spec.compute.as_ref()),
             weights: weights.collect::<Result<_, _>>()?,
             datastores: Selector::parse_optional(spec.datastores.as_ref(), patterns)?,
+            storage: StorageAsk::default(),
             sharing: spec.sharing.unwrap_or_default(),
             strategy: spec.strategy.unwrap_or_default(),
             headroom_percent: capacity

@@ -156,9 +156,10 @@ fn grouped<T>(
     sets
 }
 
-fn once_each<T>(mut all: Vec<T>, moref: fn(&T) -> &MoRef) -> Vec<T> {
-    all.sort_by(|a, b| moref(a).cmp(moref(b)));
-    all.dedup_by(|later, first| moref(later) == moref(first));
+/// Sorted, each id once; the first of several stays.
+pub(super) fn once_each<T, Id: Ord>(mut all: Vec<T>, id: fn(&T) -> &Id) -> Vec<T> {
+    all.sort_by(|a, b| id(a).cmp(id(b)));
+    all.dedup_by(|later, first| id(later) == id(first));
     all
 }
 

@@ -5,13 +5,15 @@
 //! therefore not part of it.
 
 use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
-use super::compute::{Cluster, Compute, Datacenter, Host, Mounts};
+use super::compute::{Compute, Datacenter, HostSet, Mounts, once_each};
+use super::content::content_hash;
 use super::selector::Selector;
+use super::storage::{Alarm, DatastoreCluster, PolicyCheck, StoragePolicy, Tag};
 
 /// A managed object reference, for example `datastore-42` or `host-12`: unique within one vCenter, and the
 /// only identity that survives a rename.
@@ -92,13 +94,95 @@ pub struct Datastore {
     pub figures_time: Option<Timestamp>,
     /// Which hosts mount it, and how.
     pub mounts: Mounts,
+    /// The datastore cluster (`StoragePod`) that it is in; absent when in none, withheld until it is read.
+    pub datastore_cluster: Property<MoRef>,
+    /// The tags attached to it. None: not read.
+    pub tags: Option<BTreeSet<Tag>>,
+    /// `customValue` by the names of the custom attributes. None: not read.
+    pub custom_attributes: Option<BTreeMap<String, String>>,
+    /// `triggeredAlarmState`, as far as it is yellow or red. None: not read.
+    pub alarms: Option<BTreeSet<Alarm>>,
+    /// What PBM says of it, by the id of the policy. PBM was not asked for a policy that is not there.
+    pub policies: BTreeMap<String, PolicyCheck>,
+    /// Whether [`Inventory::consumer`] has a privilege on it, by the privilege's id. Nobody asked for one that is
+    /// not there.
+    pub privileges: BTreeMap<String, bool>,
+    /// `info.vvolDS.vasaProviderInfo[].arrayState[]`: its storage arrays by id, and whether one of its providers
+    /// has the array active. Empty: not reported.
+    pub arrays: BTreeMap<String, bool>,
+    /// `info.vvolDS.hostPE[]`: the hosts that have a protocol endpoint to it. None: not reported.
+    pub endpoints: Option<HostSet>,
+}
+
+impl Datastore {
+    /// One of which nothing else was read.
+    #[must_use]
+    pub fn unread(moref: MoRef) -> Self {
+        Self {
+            moref,
+            name: String::new(),
+            datacenter: None,
+            kind: None,
+            url: String::new(),
+            accessible: None,
+            maintenance_mode: None,
+            capacity: None,
+            free: None,
+            uncommitted: None,
+            multiple_host_access: None,
+            max_virtual_disk: Property::Withheld,
+            thin_provisioning: Property::Withheld,
+            figures_time: None,
+            mounts: Mounts::Unread,
+            datastore_cluster: Property::Withheld,
+            tags: None,
+            custom_attributes: None,
+            alarms: None,
+            policies: BTreeMap::new(),
+            privileges: BTreeMap::new(),
+            arrays: BTreeMap::new(),
+            endpoints: None,
+        }
+    }
+}
+
+/// What is said of a vCenter as a whole. Of one that is given by its identity alone, nothing else was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Overview {
+    /// `about.instanceUuid`: which vCenter this is, whatever its address.
+    pub instance_uuid: String,
+    /// `about.version`, for example `8.0.3`; empty when not known.
+    pub version: String,
+    /// All storage policies. None: not read.
+    pub policies: Option<Vec<StoragePolicy>>,
+    /// All datastore clusters. None: not read.
+    pub datastore_clusters: Option<Vec<DatastoreCluster>>,
+    /// The account that [`Datastore::privileges`] are about. None: not read.
+    pub consumer: Option<String>,
+}
+
+impl From<String> for Overview {
+    fn from(instance_uuid: String) -> Self {
+        Self { instance_uuid, ..Self::default() }
+    }
+}
+
+impl From<&str> for Overview {
+    fn from(instance_uuid: &str) -> Self {
+        instance_uuid.to_owned().into()
+    }
 }
 
 /// Everything that one vCenter showed in one complete answer.
 #[derive(Clone, Debug)]
 pub struct Inventory {
-    /// `about.instanceUuid`: which vCenter this is, whatever its address.
+    /// See [`Overview::instance_uuid`].
     pub instance_uuid: String,
+    /// See [`Overview::version`].
+    pub vcenter_version: String,
+    policies: Option<Vec<StoragePolicy>>,
+    datastore_clusters: Option<Vec<DatastoreCluster>>,
+    consumer: Option<String>,
     compute: Compute,
     /// Sorted by moRef, each moRef once.
     datastores: Vec<Datastore>,
@@ -107,16 +191,50 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Sorts, drops repeated moRefs (the first stays) and computes the version. The datastores' mounts are
-    /// numbered by `compute`.
+    /// Sorts, drops repeated ids (the first stays) and computes the version. The datastores' hosts are numbered by
+    /// `compute`.
     #[must_use]
-    pub fn new(instance_uuid: impl Into<String>, compute: Compute, mut datastores: Vec<Datastore>) -> Self {
-        datastores.sort_by(|a, b| a.moref.cmp(&b.moref));
-        datastores.dedup_by(|later, first| later.moref == first.moref);
-        let instance_uuid = instance_uuid.into();
-        let version = content_hash(&instance_uuid, &compute, &datastores);
-        let unread = datastores.iter().any(|datastore| datastore.mounts == Mounts::Unread);
-        Self { instance_uuid, compute, datastores, unread, version }
+    pub fn new(overview: impl Into<Overview>, compute: Compute, datastores: Vec<Datastore>) -> Self {
+        let Overview { instance_uuid, version: vcenter_version, policies, datastore_clusters, consumer } =
+            overview.into();
+        let mut inventory = Self {
+            instance_uuid,
+            vcenter_version,
+            policies: policies.map(|all| once_each(all, |policy| &policy.id)),
+            datastore_clusters: datastore_clusters.map(|all| once_each(all, |cluster| &cluster.moref)),
+            consumer,
+            compute,
+            unread: datastores.iter().any(|datastore| datastore.mounts == Mounts::Unread),
+            datastores: once_each(datastores, |datastore| &datastore.moref),
+            version: String::new(),
+        };
+        inventory.version = content_hash(&inventory);
+        inventory
+    }
+
+    /// Sorted by id, each id once. None: not read.
+    #[must_use]
+    pub fn policies(&self) -> Option<&[StoragePolicy]> {
+        self.policies.as_deref()
+    }
+
+    /// Sorted by moRef, each moRef once. None: not read.
+    #[must_use]
+    pub fn datastore_clusters(&self) -> Option<&[DatastoreCluster]> {
+        self.datastore_clusters.as_deref()
+    }
+
+    /// See [`Overview::consumer`].
+    #[must_use]
+    pub fn consumer(&self) -> Option<&str> {
+        self.consumer.as_deref()
+    }
+
+    /// One of the datastores.
+    #[must_use]
+    pub fn datastore(&self, moref: &MoRef) -> Option<&Datastore> {
+        let place = self.datastores.binary_search_by(|datastore| datastore.moref.cmp(moref)).ok()?;
+        self.datastores.get(place)
     }
 
     /// Datacenters, clusters and hosts.
@@ -129,6 +247,13 @@ impl Inventory {
     #[must_use]
     pub fn datacenter_of(&self, datastore: &Datastore) -> Option<&Datacenter> {
         self.compute.datacenter(datastore.datacenter.as_ref()?)
+    }
+
+    /// The datastore cluster of one of the datastores, as far as it is read.
+    #[must_use]
+    pub fn datastore_cluster_of(&self, datastore: &Datastore) -> Option<&DatastoreCluster> {
+        let Property::Known(moref) = &datastore.datastore_cluster else { return None };
+        self.datastore_clusters.as_ref()?.iter().find(|cluster| cluster.moref == *moref)
     }
 
     /// Sorted by moRef, each moRef once.
@@ -163,140 +288,8 @@ impl std::hash::Hash for Inventory {
     }
 }
 
-/// Every field is written with its length or a presence mark, so that no two contents share a text.
-fn content_hash(instance_uuid: &str, compute: &Compute, datastores: &[Datastore]) -> String {
-    let mut content = Content(Sha256::new());
-    content.text(instance_uuid);
-    for Datacenter { moref, name, path } in compute.datacenters() {
-        content.texts([&moref.0, name, path]);
-    }
-    content.end();
-    for Cluster { moref, name, path } in compute.clusters() {
-        content.texts([&moref.0, name, path]);
-    }
-    content.end();
-    for Host { moref, name, path, cluster, datacenter, in_maintenance } in compute.hosts() {
-        content.texts([&moref.0, name, path]);
-        content.moref(cluster.as_ref());
-        content.moref(datacenter.as_ref());
-        content.flag(Some(*in_maintenance));
-    }
-    content.end();
-    for datastore in datastores {
-        content.datastore(datastore);
-    }
-    content.hash()
-}
-
-/// What is hashed, part by part.
-struct Content(Sha256);
-
-impl Content {
-    fn datastore(&mut self, datastore: &Datastore) {
-        let Datastore {
-            moref,
-            name,
-            datacenter,
-            kind,
-            url,
-            accessible,
-            maintenance_mode,
-            capacity,
-            free,
-            uncommitted,
-            multiple_host_access,
-            max_virtual_disk,
-            thin_provisioning,
-            figures_time,
-            mounts,
-        } = datastore;
-        self.texts([&moref.0, name, url]);
-        self.moref(datacenter.as_ref());
-        self.optional_text(kind.as_deref());
-        self.optional_text(maintenance_mode.as_deref());
-        for flag in [accessible, multiple_host_access] {
-            self.flag(*flag);
-        }
-        for number in [capacity, free, uncommitted] {
-            self.number(number.map(u64::to_be_bytes));
-        }
-        let disk = self.known(max_virtual_disk);
-        self.number(disk.map(u64::to_be_bytes));
-        let thin = self.known(thin_provisioning);
-        self.flag(thin);
-        self.number(figures_time.map(|time| time.as_second().to_be_bytes()));
-        match mounts {
-            Mounts::Unread => self.0.update([0]),
-            Mounts::Missing => self.0.update([1]),
-            Mounts::Read(hosts) => {
-                self.0.update([2]);
-                for set in [&hosts.usable, &hosts.read_only, &hosts.inaccessible] {
-                    self.0.update(set.words().len().to_be_bytes());
-                    for word in set.words() {
-                        self.0.update(word.to_be_bytes());
-                    }
-                }
-            }
-        }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.0.update([1]);
-        self.0.update(text.len().to_be_bytes());
-        self.0.update(text.as_bytes());
-    }
-
-    fn texts(&mut self, texts: [&str; 3]) {
-        for text in texts {
-            self.text(text);
-        }
-    }
-
-    /// The mark of what is not shown, and the value if there is one.
-    fn known<T: Copy>(&mut self, property: &Property<T>) -> Option<T> {
-        self.0.update([u8::from(matches!(property, Property::Withheld))]);
-        if let Property::Known(value) = property { Some(*value) } else { None }
-    }
-
-    fn optional_text(&mut self, text: Option<&str>) {
-        match text {
-            None => self.0.update([0]),
-            Some(text) => self.text(text),
-        }
-    }
-
-    fn moref(&mut self, moref: Option<&MoRef>) {
-        self.optional_text(moref.map(|moref| moref.0.as_str()));
-    }
-
-    fn flag(&mut self, flag: Option<bool>) {
-        self.0.update([flag.map_or(0, |yes| if yes { 2 } else { 1 })]);
-    }
-
-    fn number(&mut self, number: Option<[u8; 8]>) {
-        match number {
-            None => self.0.update([0]),
-            Some(bytes) => {
-                self.0.update([1]);
-                self.0.update(bytes);
-            }
-        }
-    }
-
-    /// The end of one list.
-    fn end(&mut self) {
-        self.0.update([9]);
-    }
-
-    fn hash(self) -> String {
-        let start = self.0.finalize().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        format!("{start:016x}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::compute::HostMounts;
     use super::super::samples::{compute, datastore};
     use super::*;
 
@@ -311,54 +304,6 @@ mod tests {
         let b = Inventory::new("vc", compute(), vec![second.clone(), first, second]);
         assert_eq!(a, b);
         assert_eq!(b.datastores().len(), 2);
-    }
-
-    #[test]
-    fn every_property_changes_the_version() {
-        let base = Inventory::new("vc", compute(), vec![one("datastore-1")]);
-        let changes: [fn(&mut Datastore); 19] = [
-            |d| d.moref = MoRef("datastore-9".into()),
-            |d| d.name.push('x'),
-            |d| d.datacenter = None,
-            |d| d.kind = None,
-            |d| d.url.push('x'),
-            |d| d.accessible = Some(false),
-            |d| d.maintenance_mode = Some("inMaintenance".into()),
-            |d| d.capacity = Some(1),
-            |d| d.free = Some(1),
-            |d| d.uncommitted = None,
-            |d| d.multiple_host_access = None,
-            |d| d.max_virtual_disk = Property::Known(1),
-            |d| d.max_virtual_disk = Property::Withheld,
-            |d| d.thin_provisioning = Property::Absent,
-            |d| d.thin_provisioning = Property::Withheld,
-            |d| d.figures_time = Some(Timestamp::UNIX_EPOCH),
-            |d| d.mounts = Mounts::Unread,
-            |d| d.mounts = Mounts::Missing,
-            |d| d.mounts = Mounts::Read(HostMounts::default()),
-        ];
-        let mut versions = std::collections::BTreeSet::from([base.version().to_owned()]);
-        for change in changes {
-            let mut other = one("datastore-1");
-            change(&mut other);
-            versions.insert(Inventory::new("vc", compute(), vec![other]).version().to_owned());
-        }
-        versions.insert(Inventory::new("other", compute(), vec![one("datastore-1")]).version().to_owned());
-        let host_changes: [fn(&mut Host); 5] = [
-            |host| host.name.push('x'),
-            |host| host.path.push('x'),
-            |host| host.cluster = None,
-            |host| host.datacenter = None,
-            |host| host.in_maintenance = true,
-        ];
-        for change in host_changes {
-            let whole = compute();
-            let mut hosts = whole.hosts().to_vec();
-            hosts.iter_mut().take(1).for_each(change);
-            let other = Compute::new(whole.datacenters().to_vec(), whole.clusters().to_vec(), hosts);
-            versions.insert(Inventory::new("vc", other, vec![one("datastore-1")]).version().to_owned());
-        }
-        assert_eq!(versions.len(), 1 + 19 + 1 + 5);
     }
 
     #[test]

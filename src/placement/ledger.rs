@@ -14,6 +14,22 @@ pub struct Claim {
     pub immediate: Bytes,
 }
 
+/// What a VM's files take on one datastore, in bytes of that datastore.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Usage {
+    /// What is written.
+    pub committed: u64,
+    /// What thin disks may still grow by.
+    pub uncommitted: u64,
+}
+
+impl Usage {
+    /// What the files take when they are full.
+    pub(super) fn total(self) -> u128 {
+        u128::from(self.committed).saturating_add(u128::from(self.uncommitted))
+    }
+}
+
 /// A placement's present claim and where it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OwnClaim {

@@ -6,22 +6,32 @@
 //! arithmetic), with the room that the [`Ledger`] keeps for others; `rank` puts the eligible ones in order and
 //! `explain` says why. [`explain()`] says it of every datastore, and [`survey()`] in fewer words.
 //!
+//! An instance that was there before its placement is [adopted](adopt); whether a placed one is still where and as it
+//! was placed, [`drift()`] says.
+//!
 //! Promising room is the caller's: whoever accepts a decision adds [`Selected::claim`] to the ledger before
 //! the next one, and so no interleaving oversells a volume.
 #![deny(clippy::arithmetic_side_effects)]
 
+mod adoption;
 mod ask;
 mod bytes;
 mod capacity;
+mod case;
 mod class;
 mod codes;
 mod compute;
+mod content;
+mod demands;
 mod explain;
 mod field;
+mod found;
+mod instance;
 pub mod inventory;
 mod ledger;
 mod pattern;
 mod quantity;
+mod question;
 mod rank;
 mod request;
 mod rules;
@@ -30,37 +40,45 @@ mod rules;
 pub(crate) mod samples;
 mod scope;
 mod selector;
+mod storage;
 mod survey;
 #[cfg(test)]
 mod tests;
 mod text;
 mod vvol;
 
+pub use adoption::{Adoption, adopt};
 pub use ask::{AdditionalDisk, Ask, DiskSize, Invalid, Spread};
 pub use bytes::{Bytes, MIB, next_whole_mib};
 pub use class::ClassRules;
 pub use codes::CodeSet;
 pub use compute::{Cluster, Compute, Datacenter, Host, HostMounts, HostSet, Mount, Mounts};
+pub use demands::{Consumer, Guards, StorageAsk, SuspendMark};
 pub use explain::bounded_message;
 pub use field::FieldError;
-pub use inventory::{Backing, Datastore, Inventory, MoRef, Property};
-pub use ledger::{Claim, Kept, Ledger, OwnClaim};
+pub use found::NotFound;
+pub use instance::{Drift, Given, Instance, Sighting, drift};
+pub use inventory::{Backing, Datastore, Inventory, MoRef, Overview, Property};
+pub use ledger::{Claim, Kept, Ledger, OwnClaim, Usage};
 pub use pattern::{MAX_PATTERN_LENGTH, Pattern, Patterns};
 pub use quantity::{QuantityError, binary_spelling};
 pub use request::Request;
-pub use scope::{ScopeAsk, ScopeNotFound};
+pub use scope::ScopeAsk;
 pub use selector::Selector;
+pub use storage::{Alarm, AlarmStatus, DatastoreCluster, PolicyCheck, StoragePolicy, Tag};
 pub use survey::{Finding, survey};
 pub(crate) use text::clean;
 
-use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::api::RejectionCode;
 use capacity::Room;
-use explain::Tally;
+use case::Case;
+use explain::{Choice, Tally};
+use question::Question;
 use rank::{First, Nearness, Standing};
-use rules::Case;
-use scope::{HostView, Scope};
 
 /// The answer to one request: a datastore or none, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +112,8 @@ pub struct Selected {
     pub claim: Claim,
     /// Where the VM can run with it; none when no host in scope is in a cluster.
     pub cluster: Option<ServedCluster>,
+    /// The storage policy for the instance's disks; none was asked for when none.
+    pub policy: Option<StoragePolicy>,
 }
 
 /// The cluster in scope that can best use a datastore.
@@ -120,6 +140,18 @@ pub struct Verdict {
     pub rank: Option<usize>,
     /// Every rule that it fails, with a message of at most 256 bytes.
     pub reasons: Vec<(RejectionCode, String)>,
+    /// When vCenter last took its figures from the storage; none when vCenter does not say. No message has it, so
+    /// that a decision stays the same while nothing but time passes.
+    pub figures_time: Option<Timestamp>,
+}
+
+impl Verdict {
+    /// How old the figures are. One from the future, by a clock that runs ahead, is new.
+    #[must_use]
+    pub fn figures_age(&self, now: Timestamp) -> Option<Duration> {
+        let age = self.figures_time?.until(now).ok()?;
+        Some(Duration::try_from(age).unwrap_or_default())
+    }
 }
 
 /// Up to this many eligible datastores are named, the selected one among them.
@@ -129,44 +161,22 @@ const REFUSED_SHOWN: usize = 10;
 
 /// Selects a datastore. The same request, inventory and ledger give the same decision, bit for bit.
 ///
+/// A request [of an instance](Request::of_instance) keeps its present datastore while that is eligible; when another
+/// one wins, the message says that the VM must be moved.
+///
 /// # Errors
-/// When a datacenter, cluster or host that is asked for is not in the inventory.
-pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Result<Decision, ScopeNotFound> {
-    let scope = scope(request, inventory)?;
-    let mut tally = Tally::default();
-    let mut eligible = First::of(ELIGIBLE_SHOWN);
-    let mut refused = First::of(REFUSED_SHOWN);
-    for case in cases(request, &scope, inventory, ledger) {
-        let codes = case.codes();
-        tally.count(codes);
-        match case.room {
-            Ok(room) if codes.is_empty() => {
-                eligible.offer(Standing::new(&case, &room), || (room, case));
-            }
-            _ => refused.offer(Nearness::new(codes, case.datastore), || (case, codes)),
-        }
-    }
-    let eligible: Vec<_> = eligible.into_values().collect();
-    let selected = eligible.first().map(|(room, case)| Selected {
-        datastore: case.datastore.clone(),
-        datacenter: case.datacenter.map(|datacenter| datacenter.name.clone()).unwrap_or_default(),
-        backing: backing(inventory, case.datastore),
-        claim: room.claim(),
-        cluster: served_cluster(&scope, case.datastore),
-    });
-    let candidates = if eligible.is_empty() {
-        refused.into_values().map(|(case, codes)| Verdict::new(&case, codes, None)).collect()
+/// When a datacenter, cluster, host, datastore cluster or storage policy that is asked for is not in the inventory.
+pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Result<Decision, NotFound> {
+    let question = Question::new(request, inventory, ledger)?;
+    let judged = Judged::of(&question);
+    let selected = judged.eligible.first().map(|(_, case)| Selected::new(case));
+    let candidates = if judged.eligible.is_empty() {
+        judged.refused.iter().map(|(case, codes)| Verdict::new(case, *codes, None)).collect()
     } else {
-        ranked(eligible.iter().map(|(_, case)| case)).collect()
+        ranked(judged.eligible.iter().map(|(_, case)| case)).collect()
     };
-    Ok(Decision {
-        evaluated: tally.evaluated(),
-        eligible: tally.eligible,
-        rejections: tally.rejections(),
-        message: tally.message(request, selected.as_ref().map(|selected| &selected.datastore)),
-        selected,
-        candidates,
-    })
+    let message = judged.tally.message(&question, selected.as_ref().map(|s| Choice::Selected(&s.datastore)));
+    Ok(judged.tally.decision(selected, candidates, message))
 }
 
 /// The verdict on every datastore: the eligible ones by rank, then the refused ones as in
@@ -174,15 +184,11 @@ pub fn decide(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Resu
 ///
 /// # Errors
 /// As [`decide`].
-pub fn explain(
-    request: &Request,
-    inventory: &Inventory,
-    ledger: &Ledger,
-) -> Result<Vec<Verdict>, ScopeNotFound> {
-    let scope = scope(request, inventory)?;
+pub fn explain(request: &Request, inventory: &Inventory, ledger: &Ledger) -> Result<Vec<Verdict>, NotFound> {
+    let question = Question::new(request, inventory, ledger)?;
     let mut eligible = Vec::new();
     let mut refused = Vec::new();
-    for case in cases(request, &scope, inventory, ledger) {
+    for case in question.cases() {
         let codes = case.codes();
         match case.room {
             Ok(room) if codes.is_empty() => eligible.push((Standing::new(&case, &room), case)),
@@ -195,67 +201,49 @@ pub fn explain(
     Ok(ranked(eligible.iter().map(|(_, case)| case)).chain(refused).collect())
 }
 
-fn scope<'a>(request: &'a Request, inventory: &'a Inventory) -> Result<Scope<'a>, ScopeNotFound> {
-    let [class, ask] = &request.scope;
-    Scope::resolve([class, ask], inventory.compute())
+/// All datastores counted, and the first few of each kind.
+struct Judged<'a> {
+    tally: Tally,
+    eligible: Vec<(Room, Case<'a>)>,
+    refused: Vec<(Case<'a>, CodeSet)>,
 }
 
-/// Every datastore that exists for Berth, ready to be measured.
-fn cases<'a>(
-    request: &'a Request,
-    scope: &'a Scope<'a>,
-    inventory: &'a Inventory,
-    ledger: &'a Ledger,
-) -> impl Iterator<Item = Case<'a>> {
-    let vvol = vvol::refusals(request);
-    // The datastores of a cluster are mounted by the same hosts: each such set is looked at once.
-    let mut views = BTreeMap::<(Option<&MoRef>, &HostMounts), HostView>::new();
-    inventory.datastores().iter().filter(|datastore| request.limits.admits(datastore)).map(move |datastore| {
-        let kept = kept(request, inventory, ledger, datastore);
-        let hosts = datastore.mounts.read().map(|mounts| {
-            let view = views.entry((datastore.datacenter.as_ref(), mounts));
-            *view.or_insert_with(|| scope.view(datastore, mounts))
-        });
-        Case {
-            request,
-            datastore,
-            datacenter: inventory.datacenter_of(datastore),
-            scope,
-            hosts,
-            room: Room::of(request, datastore, kept),
-            has_member: has_member(request, inventory, datastore),
-            vvol,
+impl<'a> Judged<'a> {
+    fn of(question: &'a Question<'a>) -> Self {
+        let mut tally = Tally::default();
+        let mut eligible = First::of(ELIGIBLE_SHOWN);
+        let mut refused = First::of(REFUSED_SHOWN);
+        for case in question.cases() {
+            let codes = case.codes();
+            tally.count(codes);
+            match case.room {
+                Ok(room) if codes.is_empty() => {
+                    eligible.offer(Standing::new(&case, &room), || (room, case));
+                }
+                _ => refused.offer(Nearness::new(codes, case.datastore), || (case, codes)),
+            }
         }
-    })
-}
-
-fn served_cluster(scope: &Scope, datastore: &Datastore) -> Option<ServedCluster> {
-    let (name, usable_hosts, hosts) = scope.best_cluster(datastore.mounts.read()?)?;
-    Some(ServedCluster { name: text::clean(name), usable_hosts, hosts })
-}
-
-fn has_member(request: &Request, inventory: &Inventory, datastore: &Datastore) -> bool {
-    !request.spread_taken.is_empty() && request.spread_taken.contains(&backing(inventory, datastore))
-}
-
-/// What others were promised on the datastore's backing: all claims but the placement's own.
-fn kept(request: &Request, inventory: &Inventory, ledger: &Ledger, datastore: &Datastore) -> Kept {
-    if ledger.is_empty() {
-        return Kept::default();
+        let (eligible, refused) = (eligible.into_values().collect(), refused.into_values().collect());
+        Self { tally, eligible, refused }
     }
-    // The backing of a datastore with a url is the url: looked up without a copy.
-    let (all, own) = if datastore.url.is_empty() {
-        let backing = backing(inventory, datastore);
-        (ledger.on(&backing), request.own.as_ref().filter(|own| own.backing == backing))
-    } else {
-        let own = request.own.as_ref().filter(|own| own.backing.0 == datastore.url);
-        (ledger.on_key(&datastore.url), own)
-    };
-    own.map_or(all, |own| all.without(&own.claim))
 }
 
-fn backing(inventory: &Inventory, datastore: &Datastore) -> Backing {
-    Backing::of(&datastore.url, &inventory.instance_uuid, &datastore.moref)
+impl Selected {
+    fn new(case: &Case) -> Self {
+        let best_cluster = case.reach.as_ref().and_then(|reach| case.question.scope.best_cluster(reach));
+        Self {
+            datastore: case.datastore.clone(),
+            datacenter: case.datacenter.map(|datacenter| datacenter.name.clone()).unwrap_or_default(),
+            backing: case.question.backing(case.datastore),
+            claim: case.need.claim(),
+            cluster: best_cluster.map(|(name, usable_hosts, hosts)| ServedCluster {
+                name: text::clean(name),
+                usable_hosts,
+                hosts,
+            }),
+            policy: case.question.demands.policy().cloned(),
+        }
+    }
 }
 
 fn ranked<'a>(eligible: impl Iterator<Item = &'a Case<'a>>) -> impl Iterator<Item = Verdict> {

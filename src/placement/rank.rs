@@ -3,15 +3,17 @@
 use std::cmp::Reverse;
 
 use super::capacity::{Fraction, Room};
+use super::case::Case;
 use super::codes::CodeSet;
 use super::inventory::{Datastore, MoRef};
-use super::rules::Case;
 use crate::api::Strategy;
 
-/// Among eligible datastores: weight, spread, preferred, strategy, then name and moRef. Nova takes the first of
+/// Among eligible datastores: where the instance is, weight, spread, preferred, strategy, then name and moRef. Nova takes the first of
 /// equals as vCenter lists them; a fixed order can be reproduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Standing<'a> {
+    /// The instance would have to be moved.
+    elsewhere: bool,
     weight: Reverse<i32>,
     /// Another member of the spread group is there.
     shared_with_member: bool,
@@ -35,6 +37,7 @@ impl<'a> Standing<'a> {
         let (request, datastore) = (case.request, case.datastore);
         let weight = request.weights.iter().find(|(pattern, _)| pattern.matches(&datastore.name));
         Self {
+            elsewhere: !case.is_present,
             weight: Reverse(weight.map_or(0, |(_, weight)| *weight)),
             shared_with_member: case.has_member,
             not_preferred: !request.preferred.iter().any(|entry| is_named(case, entry)),

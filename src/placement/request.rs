@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::ask::{Ask, DiskSize};
 use super::bytes::Bytes;
 use super::class::ClassRules;
+use super::demands::{Guards, StorageAsk};
+use super::instance::Instance;
 use super::inventory::Backing;
 use super::ledger::OwnClaim;
 use super::pattern::Pattern;
@@ -42,6 +44,10 @@ pub struct Request {
     pub(super) needed_now: Bytes,
     /// Where the VM will run: what the class and what the placement says.
     pub(super) scope: [ScopeAsk; 2],
+    /// Policy, tags and datastore cluster: what the class and what the placement says.
+    pub(super) storage: [StorageAsk; 2],
+    /// What the `VCenter` keeps instances away from.
+    pub(super) guards: Guards,
     pub(super) sharing: Sharing,
     pub(super) strategy: Strategy,
     /// The weight of the first pattern that matches counts; else 0.
@@ -64,6 +70,8 @@ pub struct Request {
     pub(super) spread_taken: BTreeSet<Backing>,
     /// Left out of the sums.
     pub(super) own: Option<OwnClaim>,
+    /// The placement's VM, when there is one.
+    pub(super) instance: Option<Instance>,
 }
 
 /// A disk by the name that messages give it.
@@ -98,6 +106,8 @@ impl Request {
             requested: Bytes::saturating(ask.total().saturating_add(extra)),
             needed_now: Bytes::saturating(needed_now(ask).saturating_add(extra)),
             scope: [class.compute.clone(), ask.compute.clone()],
+            storage: [class.storage.clone(), ask.storage.clone()],
+            guards: Guards::default(),
             sharing: class.sharing,
             strategy: class.strategy,
             weights: class.weights.clone(),
@@ -110,7 +120,23 @@ impl Request {
             when_unsatisfiable: ask.spread.as_ref().map(|s| s.when_unsatisfiable).unwrap_or_default(),
             spread_taken: BTreeSet::new(),
             own,
+            instance: None,
         }
+    }
+
+    /// With what its `VCenter` keeps instances away from.
+    #[must_use]
+    pub fn guarded(mut self, guards: Guards) -> Self {
+        self.guards = guards;
+        self
+    }
+
+    /// With the placement's VM: its present datastore comes first while it is eligible, and there it needs no
+    /// more room than it grows by.
+    #[must_use]
+    pub fn of_instance(mut self, instance: Instance) -> Self {
+        self.instance = Some(instance);
+        self
     }
 
     /// With the volumes that other members of the placement's spread group were given.

@@ -2,161 +2,114 @@
 
 use super::bytes::Bytes;
 use super::capacity::{NoRoom, Room};
-use super::codes::CodeSet;
-use super::compute::Datacenter;
+use super::case::{Case, Outcome};
 use super::inventory::{Datastore, Property};
 use super::pattern::Pattern;
-use super::request::{Disk, Request};
-use super::scope::{HostView, Scope};
+use super::request::Request;
 use super::selector::{lists, shown};
-use super::{text, vvol};
+use super::text;
+use super::vvol::{self, VVOL};
 use crate::api::{DiskType, ImageTransfer, RejectionCode, Sharing, WhenUnsatisfiable};
 
-/// One datastore, measured against one request.
-pub(super) struct Case<'a> {
-    pub(super) request: &'a Request,
-    pub(super) datastore: &'a Datastore,
-    pub(super) datacenter: Option<&'a Datacenter>,
-    pub(super) scope: &'a Scope<'a>,
-    /// None when vCenter did not return the mounts.
-    pub(super) hosts: Option<HostView>,
-    pub(super) room: Result<Room, NoRoom>,
-    /// Another member of the placement's spread group is there.
-    pub(super) has_member: bool,
-    /// What every VVOL datastore has against the request: computed once for all of them.
-    pub(super) vvol: CodeSet,
+/// A rule: the code that it gives, the requests that it is for, whether it holds, and what to say when it fails.
+pub(super) struct Rule {
+    pub(super) code: RejectionCode,
+    /// No datastore fails it for any other request.
+    concerns: fn(&Request) -> bool,
+    pub(super) check: fn(&Case) -> Outcome,
+    pub(super) say: fn(&Case) -> String,
 }
 
-/// What a rule says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Holds,
-    Fails,
-    /// vCenter did not return a property that the rule needs: `IncompleteData`, never a pass.
-    Lacks,
+/// The rules that some datastore could fail. Every one of them is evaluated for every datastore.
+pub(super) fn rules_for(request: &Request) -> Vec<&'static Rule> {
+    RULES.iter().filter(|rule| (rule.concerns)(request)).collect()
 }
 
-impl Outcome {
-    const fn fails_if(fails: bool) -> Self {
-        if fails { Self::Fails } else { Self::Holds }
-    }
+/// The rule that gives this code; none gives `IncompleteData`, which any can come to.
+pub(super) fn rule_of(code: RejectionCode) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
 }
 
-/// A rule: the code that it gives, whether it holds, and what to say when it fails.
-struct Rule {
-    code: RejectionCode,
-    check: fn(&Case) -> Outcome,
-    say: fn(&Case) -> String,
-}
-
-/// All rules. Every one is evaluated for every datastore.
-const RULES: [Rule; 17] = [
-    Rule { code: RejectionCode::TypeNotAllowed, check: type_allowed, say: say_type },
-    Rule { code: RejectionCode::NotAccessible, check: accessible, say: say_accessible },
-    Rule { code: RejectionCode::MaintenanceMode, check: maintenance, say: say_maintenance },
-    Rule { code: RejectionCode::NameNotMatched, check: name_matched, say: say_not_matched },
-    Rule { code: RejectionCode::NameExcluded, check: name_excluded, say: say_excluded },
-    Rule { code: RejectionCode::NotInScope, check: in_scope, say: say_out_of_scope },
-    Rule { code: RejectionCode::NotShared, check: shared, say: say_not_shared },
-    Rule { code: RejectionCode::NotMountedOnHosts, check: mounted_on_hosts, say: say_not_mounted },
-    Rule { code: RejectionCode::InsufficientFreeSpace, check: free_space, say: say_free_space },
-    Rule { code: RejectionCode::OversubscriptionLimit, check: oversubscription, say: say_oversubscription },
-    Rule { code: RejectionCode::DiskTooLarge, check: disk_size, say: say_disk_too_large },
-    Rule { code: RejectionCode::ProvisioningUnsupported, check: provisioning, say: say_provisioning },
-    Rule { code: RejectionCode::DiskTypeUnsupported, check: disk_type, say: say_disk_type },
-    Rule {
-        code: RejectionCode::SizeNotMiBAligned,
-        check: |case| vvol_takes(case, RejectionCode::SizeNotMiBAligned),
-        say: |case| vvol::detail(case.request, RejectionCode::SizeNotMiBAligned),
-    },
-    Rule {
-        code: RejectionCode::BelowMinimumSize,
-        check: |case| vvol_takes(case, RejectionCode::BelowMinimumSize),
-        say: |case| vvol::detail(case.request, RejectionCode::BelowMinimumSize),
-    },
-    Rule {
-        code: RejectionCode::SizeUnknown,
-        check: |case| vvol_takes(case, RejectionCode::SizeUnknown),
-        say: |case| vvol::detail(case.request, RejectionCode::SizeUnknown),
-    },
-    Rule { code: RejectionCode::SpreadConflict, check: spread, say: say_spread },
+/// All rules.
+static RULES: [Rule; 24] = [
+    Rule::new(RejectionCode::TypeNotAllowed, type_allowed, say_type),
+    Rule::new(RejectionCode::NotAccessible, accessible, say_accessible),
+    Rule::new(RejectionCode::MaintenanceMode, maintenance, say_maintenance),
+    Rule::new(RejectionCode::NameNotMatched, name_matched, say_not_matched),
+    Rule::new(RejectionCode::NameExcluded, name_excluded, say_excluded)
+        .concerning(|request| !request.excludes.is_empty()),
+    Rule::new(RejectionCode::NotInScope, in_scope, say_out_of_scope),
+    Rule::new(RejectionCode::NotShared, shared, say_not_shared),
+    Rule::new(RejectionCode::NotMountedOnHosts, mounted_on_hosts, say_not_mounted),
+    Rule::new(
+        RejectionCode::PolicyIncompatible,
+        |case| case.demands().check_policy(case.datastore),
+        |case| case.demands().say_policy(case.datastore),
+    )
+    .concerning(|request| request.storage.iter().any(|ask| ask.policy.is_some())),
+    Rule::new(
+        RejectionCode::TagMissing,
+        |case| case.demands().check_tags(case.datastore),
+        |case| case.demands().say_tags(case.datastore),
+    )
+    .concerning(|request| request.storage.iter().any(|ask| !ask.tags.is_empty())),
+    Rule::new(
+        RejectionCode::NotInDatastoreCluster,
+        |case| case.demands().check_cluster(case.datastore),
+        say_not_in_cluster,
+    )
+    .concerning(|request| request.storage.iter().any(|ask| ask.datastore_cluster.is_some())),
+    Rule::new(
+        RejectionCode::MissingPrivilege,
+        |case| case.demands().check_privileges(case.datastore),
+        |case| case.demands().say_privileges(case.datastore),
+    )
+    .concerning(|request| request.guards.consumer.is_some()),
+    Rule::new(
+        RejectionCode::DatastoreSuspended,
+        |case| case.demands().check_marks(case.datastore),
+        |case| case.demands().say_marks(case.datastore),
+    )
+    .concerning(|request| !request.guards.suspend_marks.is_empty()),
+    Rule::new(
+        RejectionCode::AlarmTriggered,
+        |case| case.demands().check_alarms(case.datastore),
+        |case| case.demands().say_alarms(case.datastore),
+    )
+    .concerning(|request| request.guards.alarms.is_some()),
+    Rule::new(RejectionCode::InsufficientFreeSpace, free_space, say_free_space),
+    Rule::new(RejectionCode::OversubscriptionLimit, oversubscription, say_oversubscription)
+        .concerning(|request| request.oversubscription.is_some()),
+    Rule::new(RejectionCode::DiskTooLarge, disk_size, say_disk_too_large),
+    Rule::new(RejectionCode::ProvisioningUnsupported, provisioning, say_provisioning)
+        .concerning(|request| request.thin),
+    Rule::new(RejectionCode::DiskTypeUnsupported, disk_type, say_disk_type)
+        .concerning(|request| request.image_transfer != ImageTransfer::Import),
+    Rule::new(RejectionCode::SizeNotMiBAligned, is_not_vvol, |case| {
+        vvol::detail(case.request, RejectionCode::SizeNotMiBAligned)
+    })
+    .concerning(|request| vvol::refusals(request).has(RejectionCode::SizeNotMiBAligned)),
+    Rule::new(RejectionCode::BelowMinimumSize, is_not_vvol, |case| {
+        vvol::detail(case.request, RejectionCode::BelowMinimumSize)
+    })
+    .concerning(|request| vvol::refusals(request).has(RejectionCode::BelowMinimumSize)),
+    Rule::new(RejectionCode::SizeUnknown, is_not_vvol, |case| {
+        vvol::detail(case.request, RejectionCode::SizeUnknown)
+    })
+    .concerning(|request| vvol::refusals(request).has(RejectionCode::SizeUnknown)),
+    Rule::new(RejectionCode::VvolUnavailable, vvol_available, say_vvol_unavailable),
+    Rule::new(RejectionCode::SpreadConflict, spread, say_spread)
+        .concerning(|request| request.when_unsatisfiable == WhenUnsatisfiable::DoNotPlace),
 ];
 
-impl Case<'_> {
-    /// The codes of every rule that fails; none: the datastore is eligible.
-    pub(super) fn codes(&self) -> CodeSet {
-        RULES.iter().fold(CodeSet::default(), |codes, rule| match (rule.check)(self) {
-            Outcome::Holds => codes,
-            Outcome::Fails => codes.with(rule.code),
-            Outcome::Lacks => codes.with(RejectionCode::IncompleteData),
-        })
+impl Rule {
+    /// One for every request.
+    const fn new(code: RejectionCode, check: fn(&Case) -> Outcome, say: fn(&Case) -> String) -> Self {
+        Self { code, concerns: |_| true, check, say }
     }
 
-    /// Why the datastore has this code, with numbers.
-    pub(super) fn say(&self, code: RejectionCode) -> String {
-        match RULES.iter().find(|rule| rule.code == code) {
-            Some(rule) => (rule.say)(self),
-            None => format!("vCenter did not return {}", self.missing().join(", ")),
-        }
-    }
-
-    /// The properties that rules need and vCenter did not return.
-    fn missing(&self) -> Vec<&'static str> {
-        let Datastore { name, kind, capacity, free, max_virtual_disk, thin_provisioning, .. } =
-            self.datastore;
-        let measured = self.is_measured();
-        let thin = self.request.thin;
-        [
-            ("name", name.is_empty()),
-            ("summary.type", kind.is_none()),
-            ("summary.capacity", measured && capacity.is_none()),
-            ("summary.freeSpace", measured && free.is_none()),
-            ("host", measured && self.hosts.is_none()),
-            ("info.maxVirtualDiskCapacity", measured && *max_virtual_disk == Property::Withheld),
-            ("capability.perFileThinProvisioningSupported", thin && *thin_provisioning == Property::Withheld),
-        ]
-        .into_iter()
-        .filter_map(|(property, missing)| missing.then_some(property))
-        .collect()
-    }
-
-    /// Figures and mounts mean something: vCenter does not guarantee those of a datastore that it cannot
-    /// reach.
-    fn is_measured(&self) -> bool {
-        self.room != Err(NoRoom::Meaningless)
-    }
-
-    /// What the mounts say, where they mean something.
-    fn of_mounts(&self, fails: impl FnOnce(HostView) -> bool) -> Outcome {
-        if !self.is_measured() {
-            return Outcome::Holds;
-        }
-        self.hosts.map_or(Outcome::Lacks, |hosts| Outcome::fails_if(fails(hosts)))
-    }
-
-    fn has_type(&self, kind: &str) -> bool {
-        self.datastore.kind.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(kind))
-    }
-
-    fn too_large(&self) -> impl Iterator<Item = &Disk> {
-        let most = self.largest_disk();
-        self.request.disks.iter().filter(move |disk| most.is_some_and(|most| disk.size.bytes > most))
-    }
-
-    /// 0 is no limit known.
-    fn largest_disk(&self) -> Option<Bytes> {
-        match self.datastore.max_virtual_disk {
-            Property::Known(most) if most > 0 => Bytes::new(most),
-            _ => None,
-        }
-    }
-
-    fn failing_names(&self) -> impl Iterator<Item = &Pattern> {
-        self.request.names.iter().filter(|pattern| !pattern.matches(&self.datastore.name))
-    }
-
-    fn excluding_names(&self) -> impl Iterator<Item = &Pattern> {
-        self.request.excludes.iter().filter(|pattern| pattern.matches(&self.datastore.name))
+    const fn concerning(self, concerns: fn(&Request) -> bool) -> Self {
+        Self { concerns, ..self }
     }
 }
 
@@ -224,17 +177,17 @@ fn listed<'a>(patterns: impl Iterator<Item = &'a Pattern>, separator: &str) -> S
 }
 
 fn in_scope(case: &Case) -> Outcome {
-    if !case.scope.has_datacenter_of(case.datastore) {
+    if !case.question.scope.has_datacenter_of(case.datastore) {
         return Outcome::Fails;
     }
-    if !case.scope.is_narrowed() {
+    if !case.question.scope.is_narrowed() {
         return Outcome::Holds;
     }
     case.of_mounts(|hosts| !hosts.in_scope)
 }
 
 fn say_out_of_scope(case: &Case) -> String {
-    case.scope.say_out_of_scope(case.datastore)
+    case.question.scope.say_out_of_scope(case.datastore)
 }
 
 /// Local disks are not for instances, unless the class says so. vCenter's own word counts; without it the hosts
@@ -260,8 +213,15 @@ fn mounted_on_hosts(case: &Case) -> Outcome {
 }
 
 fn say_not_mounted(case: &Case) -> String {
-    let mounts = case.datastore.mounts.read();
-    mounts.map(|mounts| case.scope.say_not_mounted(case.datastore, mounts)).unwrap_or_default()
+    let reach = case.reach.as_ref();
+    reach.map(|reach| case.question.scope.say_not_mounted(case.datastore, reach)).unwrap_or_default()
+}
+
+fn say_not_in_cluster(case: &Case) -> String {
+    match case.question.inventory.datastore_cluster_of(case.datastore) {
+        Some(cluster) => format!("in datastore cluster {}", text::words(&cluster.name)),
+        None => "not in the datastore cluster asked for".to_owned(),
+    }
 }
 
 /// See [`Room::is_insufficient`].
@@ -308,7 +268,6 @@ fn say_disk_too_large(case: &Case) -> String {
 /// A capability that vCenter does not have is there; one that it does not show may be missing.
 fn provisioning(case: &Case) -> Outcome {
     match case.datastore.thin_provisioning {
-        _ if !case.request.thin => Outcome::Holds,
         Property::Withheld => Outcome::Lacks,
         Property::Absent => Outcome::Holds,
         Property::Known(supported) => Outcome::fails_if(!supported),
@@ -325,7 +284,7 @@ fn disk_type(case: &Case) -> Outcome {
     Outcome::fails_if(match case.request.image_transfer {
         ImageTransfer::Import => false,
         ImageTransfer::DirectUpload => {
-            (flat || case.request.disk_type.is_none()) && (case.has_type("vsan") || case.has_type("VVOL"))
+            (flat || case.request.disk_type.is_none()) && (case.has_type("vsan") || case.has_type(VVOL))
         }
         ImageTransfer::NovaDriver => flat && case.has_type("vsan"),
     })
@@ -341,8 +300,7 @@ fn say_disk_type(case: &Case) -> String {
 }
 
 fn spread(case: &Case) -> Outcome {
-    let must = case.request.when_unsatisfiable == WhenUnsatisfiable::DoNotPlace;
-    Outcome::fails_if(must && case.has_member)
+    Outcome::fails_if(case.has_member)
 }
 
 fn say_spread(_: &Case) -> String {
@@ -350,12 +308,37 @@ fn say_spread(_: &Case) -> String {
 }
 
 /// See [`vvol`]: a size excludes datastores of type VVOL, and no others.
-fn vvol_takes(case: &Case, code: RejectionCode) -> Outcome {
-    if !case.vvol.has(code) {
-        return Outcome::Holds;
-    }
+fn is_not_vvol(case: &Case) -> Outcome {
     match &case.datastore.kind {
         None => Outcome::Lacks,
-        Some(kind) => Outcome::fails_if(kind.eq_ignore_ascii_case("VVOL")),
+        Some(_) => Outcome::fails_if(case.has_type(VVOL)),
     }
+}
+
+/// A storage array of a virtual volume must be active, and a host needs a protocol endpoint to it. What is not
+/// reported holds.
+fn vvol_available(case: &Case) -> Outcome {
+    let Datastore { arrays, endpoints, .. } = case.datastore;
+    if (arrays.is_empty() && endpoints.is_none()) || !case.has_type(VVOL) {
+        return Outcome::Holds;
+    }
+    if !arrays.is_empty() && !arrays.values().any(|active| *active) {
+        return Outcome::Fails;
+    }
+    match (endpoints, &case.reach) {
+        (Some(endpoints), Some(reach)) => case.of_mounts(|hosts| {
+            hosts.usable > 0 && case.question.scope.usable_among(case.datastore, reach, endpoints) == 0
+        }),
+        _ => Outcome::Holds,
+    }
+}
+
+fn say_vvol_unavailable(case: &Case) -> String {
+    let arrays = &case.datastore.arrays;
+    if !arrays.is_empty() && !arrays.values().any(|active| *active) {
+        let ids = arrays.keys().map(|id| text::words(id)).collect::<Vec<_>>().join(", ");
+        return format!("no storage array is active: {ids}");
+    }
+    let usable = case.hosts.map_or(0, |hosts| hosts.usable);
+    format!("no protocol endpoint for any of {usable} usable hosts")
 }

@@ -28,7 +28,6 @@ pub fn datastore(moref: &str, name: &str, kind: &str) -> Datastore {
     let hosts = ["host-h1", "host-h2"].map(|host| MoRef(host.into()));
     let mounts = compute().mounts(hosts.iter().map(|host| (host, Mount::Usable)));
     Datastore {
-        moref: MoRef(moref.into()),
         name: name.into(),
         datacenter: Some(MoRef("datacenter-0".into())),
         kind: Some(kind.into()),
@@ -43,5 +42,6 @@ pub fn datastore(moref: &str, name: &str, kind: &str) -> Datastore {
         thin_provisioning: Property::Known(true),
         figures_time: None,
         mounts: Mounts::Read(mounts),
+        ..Datastore::unread(MoRef(moref.into()))
     }
 }

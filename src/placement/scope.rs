@@ -1,6 +1,10 @@
 //! Which hosts a placement is about, and whether they can use a datastore. No I/O.
 
+use std::borrow::Cow;
+
+use super::NotFound;
 use super::compute::{Compute, HostMounts, HostSet};
+use super::found::{Kind, found};
 use super::inventory::{Datastore, MoRef};
 use super::text;
 use crate::api::{ComputeSpec, HostAccess};
@@ -23,16 +27,6 @@ impl ScopeAsk {
         let ComputeSpec { datacenter, clusters, hosts, host_access } = spec.cloned().unwrap_or_default();
         Self { datacenter, clusters, hosts, access: host_access }
     }
-}
-
-/// Something that is asked for is not in the vCenter.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("compute: there is no {kind} {} in the vCenter", text::quoted(.name))]
-pub struct ScopeNotFound {
-    /// `datacenter`, `cluster` or `host`.
-    pub kind: &'static str,
-    /// Name or path, as the user wrote it.
-    pub name: String,
 }
 
 /// The hosts that a request is about, in one inventory.
@@ -58,10 +52,18 @@ struct InScope<'a> {
     awake: HostSet,
 }
 
+/// How the hosts have one datastore.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Reach<'a> {
+    pub mounts: &'a HostMounts,
+    /// Those of the hosts that can use it on which the storage policy is met, too.
+    pub usable: Cow<'a, HostSet>,
+}
+
 /// What the hosts in scope make of one datastore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HostView {
-    /// Hosts anywhere that can use it.
+    /// Hosts anywhere that can use it, whatever the storage policy: a shared disk stays one.
     pub usable_anywhere: usize,
     /// Hosts in scope that can use it and are not in maintenance.
     pub usable: usize,
@@ -73,13 +75,14 @@ pub(super) struct HostView {
 
 impl<'a> Scope<'a> {
     /// Both asks must be met: a placement narrows what its class says, and never widens it.
-    pub fn resolve(asks: [&ScopeAsk; 2], compute: &'a Compute) -> Result<Self, ScopeNotFound> {
+    pub fn resolve(asks: [&ScopeAsk; 2], compute: &'a Compute) -> Result<Self, NotFound> {
         let mut hosts = compute.hosts_where(|_| true);
         let mut datacenters: Option<Vec<&MoRef>> = None;
         for ask in asks {
             if let Some(name) = &ask.datacenter {
-                let named =
-                    found(name, "datacenter", compute.datacenters(), |dc| (&dc.moref, &dc.name, &dc.path))?;
+                let named = found(name, Kind::Datacenter, compute.datacenters(), |dc| {
+                    (&dc.moref, &dc.name, &dc.path)
+                })?;
                 hosts = hosts.intersection(
                     &compute.hosts_where(|h| h.datacenter.as_ref().is_some_and(|dc| named.contains(&dc))),
                 );
@@ -90,8 +93,9 @@ impl<'a> Scope<'a> {
             }
             let mut clusters = Vec::new();
             for name in &ask.clusters {
-                clusters
-                    .extend(found(name, "cluster", compute.clusters(), |c| (&c.moref, &c.name, &c.path))?);
+                clusters.extend(found(name, Kind::Cluster, compute.clusters(), |c| {
+                    (&c.moref, &c.name, &c.path)
+                })?);
             }
             if !ask.clusters.is_empty() {
                 let in_clusters =
@@ -100,7 +104,7 @@ impl<'a> Scope<'a> {
             }
             let mut named = Vec::new();
             for name in &ask.hosts {
-                named.extend(found(name, "host", compute.hosts(), |h| (&h.moref, &h.name, &h.path))?);
+                named.extend(found(name, Kind::Host, compute.hosts(), |h| (&h.moref, &h.name, &h.path))?);
             }
             if !ask.hosts.is_empty() {
                 hosts = hosts.intersection(&compute.hosts_where(|h| named.contains(&&h.moref)));
@@ -133,20 +137,25 @@ impl<'a> Scope<'a> {
         self.narrowed
     }
 
-    pub fn view(&self, datastore: &Datastore, mounts: &HostMounts) -> HostView {
+    pub fn view(&self, datastore: &Datastore, reach: &Reach) -> HostView {
         let concerned = self.concerned(datastore);
-        let usable = mounts.usable.intersection(&concerned);
+        let usable = reach.usable.shared_with(&concerned);
         let satisfied = match self.access {
             HostAccess::AnyHost => true,
-            HostAccess::OneCluster => self.clusters.iter().any(|cluster| cluster.is_served(mounts)),
-            HostAccess::AllHosts => concerned.is_within(&mounts.usable),
+            HostAccess::OneCluster => self.clusters.iter().any(|cluster| cluster.is_served(reach)),
+            HostAccess::AllHosts => concerned.is_within(&reach.usable),
         };
         HostView {
-            usable_anywhere: mounts.usable.len(),
-            usable: usable.len(),
-            in_scope: !self.narrowed || mounts.mounted().meets(&self.hosts),
-            satisfied: satisfied && !usable.is_empty(),
+            usable_anywhere: reach.mounts.usable.len(),
+            usable,
+            in_scope: !self.narrowed || reach.mounts.mounted().meets(&self.hosts),
+            satisfied: satisfied && usable > 0,
         }
+    }
+
+    /// How many of the hosts that can use the datastore and are not in maintenance are among these.
+    pub fn usable_among(&self, datastore: &Datastore, reach: &Reach, hosts: &HostSet) -> usize {
+        reach.usable.intersection(hosts).shared_with(&self.concerned(datastore))
     }
 
     /// The hosts that matter for one datastore: those asked for, or when none were, those of its datacenter,
@@ -159,19 +168,19 @@ impl<'a> Scope<'a> {
     }
 
     /// Where a VM can run best with this datastore: cluster, usable hosts, hosts.
-    pub fn best_cluster(&self, mounts: &HostMounts) -> Option<(&'a str, usize, usize)> {
+    pub fn best_cluster(&self, reach: &Reach) -> Option<(&'a str, usize, usize)> {
         self.clusters
             .iter()
             .map(|cluster| {
-                let usable = cluster.awake.shared_with(&mounts.usable);
-                (cluster.is_served(mounts), usable, std::cmp::Reverse(cluster.name), cluster)
+                let usable = cluster.awake.shared_with(&reach.usable);
+                (cluster.is_served(reach), usable, std::cmp::Reverse(cluster.name), cluster)
             })
             .max_by_key(|(served, usable, name, _)| (*served, *usable, *name))
             .map(|(_, usable, _, cluster)| (cluster.name, usable, cluster.hosts.len()))
     }
 
     /// `usable on 1 of 3 hosts (1 read-only, 1 not mounted), OneCluster wants all hosts of a cluster`.
-    pub fn say_not_mounted(&self, datastore: &Datastore, mounts: &HostMounts) -> String {
+    pub fn say_not_mounted(&self, datastore: &Datastore, reach: &Reach) -> String {
         let wanted = match self.access {
             HostAccess::AnyHost => "AnyHost wants one",
             HostAccess::OneCluster => "OneCluster wants all hosts of a cluster",
@@ -181,18 +190,22 @@ impl<'a> Scope<'a> {
         if concerned.is_empty() {
             return format!("no host in scope is out of maintenance; {wanted}");
         }
+        let mounts = reach.mounts;
         let not_mounted = concerned.len().saturating_sub(mounts.mounted().shared_with(&concerned));
+        let usable = reach.usable.shared_with(&concerned);
+        let off_policy = mounts.usable.shared_with(&concerned).saturating_sub(usable);
         let why = [
             (mounts.read_only.shared_with(&concerned), "read-only"),
             (mounts.inaccessible.shared_with(&concerned), "all paths down"),
             (not_mounted, "not mounted"),
+            (off_policy, "off the storage policy"),
         ];
         let why: Vec<_> = why
             .iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{count} {word}"))
             .collect();
-        let (usable, all) = (mounts.usable.shared_with(&concerned), concerned.len());
+        let all = concerned.len();
         let hosts = if all == 1 { "host" } else { "hosts" };
         let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
         format!("usable on {usable} of {all} {hosts}{why}; {wanted}")
@@ -213,19 +226,7 @@ impl<'a> Scope<'a> {
 
 impl InScope<'_> {
     /// All of its hosts that are not in maintenance can use the datastore, and there are some.
-    fn is_served(&self, mounts: &HostMounts) -> bool {
-        !self.awake.is_empty() && self.awake.is_within(&mounts.usable)
+    fn is_served(&self, reach: &Reach) -> bool {
+        !self.awake.is_empty() && self.awake.is_within(&reach.usable)
     }
-}
-
-/// The moRefs of everything with this name or path.
-fn found<'a, T>(
-    wanted: &str,
-    kind: &'static str,
-    all: &'a [T],
-    names: impl Fn(&'a T) -> (&'a MoRef, &'a String, &'a String),
-) -> Result<Vec<&'a MoRef>, ScopeNotFound> {
-    let matching = all.iter().map(names).filter(|(_, name, path)| *name == wanted || *path == wanted);
-    let morefs: Vec<_> = matching.map(|(moref, _, _)| moref).collect();
-    if morefs.is_empty() { Err(ScopeNotFound { kind, name: wanted.to_owned() }) } else { Ok(morefs) }
 }

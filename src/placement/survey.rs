@@ -1,13 +1,13 @@
 //! What every datastore is to one request, in the inventory's order: for reports. No I/O.
 
+use super::NotFound;
 use super::codes::CodeSet;
 use super::explain::reasons;
 use super::inventory::Inventory;
 use super::ledger::Ledger;
+use super::question::Question;
 use super::rank::Standing;
 use super::request::Request;
-use super::scope::ScopeNotFound;
-use super::{cases, scope};
 use crate::api::RejectionCode;
 
 /// What one datastore is to a request.
@@ -31,11 +31,11 @@ pub fn survey(
     inventory: &Inventory,
     ledger: &Ledger,
     words: bool,
-) -> Result<Vec<Finding>, ScopeNotFound> {
-    let scope = scope(request, inventory)?;
+) -> Result<Vec<Finding>, NotFound> {
+    let question = Question::new(request, inventory, ledger)?;
     let mut findings = Vec::new();
     let mut eligible = Vec::new();
-    for case in cases(request, &scope, inventory, ledger) {
+    for case in question.cases() {
         let codes = case.codes();
         match &case.room {
             Ok(room) if codes.is_empty() => eligible.push((Standing::new(&case, room), findings.len())),

@@ -11,6 +11,17 @@ use super::quantity::binary_spelling;
 use super::request::Request;
 use crate::api::RejectionCode;
 
+/// The type of the datastores that it is about.
+pub(super) const VVOL: &str = "VVOL";
+/// The first vSphere that deprecates vVols, which a later one will not have.
+const DEPRECATED_SINCE: u32 = 9;
+
+/// To be said of a VVOL datastore in this vCenter, which stays as eligible as any.
+pub(super) fn deprecation(vcenter_version: &str) -> Option<&'static str> {
+    let major = vcenter_version.split('.').next()?.parse::<u32>().ok()?;
+    (major >= DEPRECATED_SINCE).then_some("vVols are deprecated since vSphere 9")
+}
+
 /// Why a disk of this size is refused. The minimum comes first: its advice covers both rules.
 pub(super) fn refusal(size: Bytes, minimum: Bytes) -> Option<RejectionCode> {
     if size < minimum {

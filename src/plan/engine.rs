@@ -31,7 +31,8 @@ pub fn plan(inputs: &Inputs, progress: &mut dyn FnMut(usize, usize)) -> Plan {
         if let Some(matrix) = &mut matrix {
             let survey = stage.rehearsal.survey(&key, matrix.wants_words());
             let row = survey.and_then(|(vcenter, findings)| Some((columns.first_of(vcenter)?, findings)));
-            matrix.push(columns.datastores.len(), row);
+            let selected = stage.rehearsal.status(&key).and_then(|status| columns.selected(status));
+            matrix.push(columns.datastores.len(), row, selected);
         }
     }
     stage.rehearsal.finish(&stage.keys);
@@ -204,6 +205,13 @@ impl Columns {
 
     fn first_of(&self, vcenter: &str) -> Option<usize> {
         self.first.get(vcenter).copied()
+    }
+
+    /// The column of the datastore that a status names.
+    fn selected(&self, status: &Value) -> Option<usize> {
+        let text = |pointer| status.pointer(pointer).and_then(Value::as_str);
+        let (vcenter, moref) = (text("/datastore/vCenter/name")?, text("/datastore/moRef")?);
+        self.datastores.iter().position(|(one, _)| one.vcenter == vcenter && one.mo_ref == moref)
     }
 
     fn after(self, ledger: &Ledger) -> Vec<PlannedDatastore> {

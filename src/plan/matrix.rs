@@ -31,14 +31,19 @@ impl MatrixBuilder {
         self.words_left > 0
     }
 
-    /// A placement against `columns` datastores, of which those of its own `VCenter` begin at some column.
-    pub fn push(&mut self, columns: usize, found: Option<(usize, Vec<Finding>)>) {
+    /// A placement against `columns` datastores: the findings on those of its own `VCenter`, the first of their
+    /// columns, and the column of the datastore that it has.
+    pub fn push(&mut self, columns: usize, found: Option<(usize, Vec<Finding>)>, selected: Option<usize>) {
         let mut row = Row::default();
         if let Some((first, findings)) = found {
             row.cells.reserve_exact(columns);
             row.cells.resize(first, Cell::Elsewhere);
+            let own = selected.and_then(|column| findings.get(column.checked_sub(first)?)?.rank);
             for finding in &findings {
-                let cell = self.cell(finding);
+                let cell = match finding.rank {
+                    Some(rank) => Cell::Eligible { rank: beside(own, rank) },
+                    None => self.refused(finding),
+                };
                 row.cells.push(cell);
             }
             row.cells.resize(columns, Cell::Elsewhere);
@@ -50,10 +55,7 @@ impl MatrixBuilder {
         self.matrix
     }
 
-    fn cell(&mut self, finding: &Finding) -> Cell {
-        if let Some(rank) = finding.rank {
-            return Cell::Eligible { rank };
-        }
+    fn refused(&mut self, finding: &Finding) -> Cell {
         let next = number(self.matrix.code_sets.len());
         let codes = *self.code_sets.entry(finding.codes).or_insert(next);
         if codes == next {
@@ -66,7 +68,7 @@ impl MatrixBuilder {
         if finding.reasons.is_empty() {
             return None;
         }
-        let lines = finding.reasons.iter().map(|(code, message)| format!("{code}: {message}"));
+        let lines = finding.reasons.iter().map(|(_, message)| message.as_str());
         let text = lines.collect::<Vec<_>>().join("\n");
         if let Some(known) = self.details.get(&text) {
             return Some(*known);
@@ -78,6 +80,15 @@ impl MatrixBuilder {
         self.matrix.details.push(text.clone());
         self.details.insert(text, next);
         Some(next)
+    }
+}
+
+/// The rank of another datastore when the one that the placement has comes first, whatever it would be now.
+fn beside(own: Option<u32>, rank: u32) -> u32 {
+    match own {
+        Some(own) if own == rank => 1,
+        Some(own) if own < rank => rank,
+        _ => rank.saturating_add(1),
     }
 }
 

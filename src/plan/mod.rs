@@ -21,7 +21,7 @@ use crate::placement::{Inventory, Verdict};
 use crate::recording;
 
 pub use engine::{explain, plan};
-pub use render::{Format, RenderError};
+pub use render::{ExplanationFormat, Format, RenderError};
 pub use report::{API_VERSION, Cell, Matrix, PlannedDatastore, PlannedPlacement, Report, Row, Summary};
 
 /// Everything that a plan is made from.

@@ -77,6 +77,14 @@ pub struct PlannedDatastore {
     pub claimed_after_bytes: u64,
 }
 
+impl PlannedDatastore {
+    /// The plan keeps more or less room on it than was kept before.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.claimed_before_bytes != self.claimed_after_bytes
+    }
+}
+
 /// How many placements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,7 +104,7 @@ pub struct Matrix {
     pub rows: Vec<Row>,
     /// Sets of reasons, each there once: [`Cell::Refused`] names one by its place.
     pub code_sets: Vec<Vec<RejectionCode>>,
-    /// What the reasons of a cell say with their numbers, one line each, each there once: [`Cell::Refused`]
+    /// What the reasons of a cell say with their numbers, a line for each code of its set: [`Cell::Refused`]
     /// names one by its place.
     pub details: Vec<String>,
 }
@@ -116,7 +124,7 @@ pub enum Cell {
     Elsewhere,
     /// Every rule holds.
     Eligible {
-        /// Its place among the eligible ones; 1 is the one that was selected.
+        /// Its place among the eligible ones, from 2; 1 is the one that the placement has.
         rank: u32,
     },
     /// Some rule fails.

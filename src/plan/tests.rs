@@ -81,6 +81,10 @@ fn thick(gib: u64) -> Value {
     json!({"rootDisk": {"size": format!("{gib}Gi"), "provisioning": "Thick"}})
 }
 
+fn suspended() -> Value {
+    json!({"rootDisk": {"size": "1Gi"}, "suspend": true})
+}
+
 /// Name, reason and datastore of every placement.
 fn answers(plan: &Plan) -> Vec<(String, String, Option<String>)> {
     let placements = plan.report.placements.iter();
@@ -166,6 +170,13 @@ fn what_is_placed_already_keeps_its_room_and_its_datastore() {
     );
     assert_eq!(second.report.datastores[0].claimed_before_bytes, 60 * GIB);
     assert_eq!(second.report.datastores[0].claimed_after_bytes, 60 * GIB);
+    // In the matrix the datastore that it has comes first, whatever would be selected now.
+    let emptier = vec![datastore("a", 100, 90), datastore("b", 1000, 900)];
+    let again = vec![placement("web-1", &thick(60)), placement("later", &suspended())];
+    let again = plan(&Inputs { placed: placed.clone(), ..inputs(emptier, again) });
+    let matrix = again.report.matrix.unwrap();
+    assert_eq!(matrix.rows[0].cells, [Cell::Eligible { rank: 1 }, Cell::Eligible { rank: 2 }]);
+    assert_eq!(matrix.rows[1].cells[1], Cell::Eligible { rank: 2 }, "nothing is selected for it");
     // Only what is to be applied is reported; what exists takes room.
     let third =
         plan(&Inputs { placed: placed.clone(), ..inputs(stores(), vec![placement("web-2", &thick(85))]) });

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::Recording;
-use crate::placement::{Cluster, Compute, Datacenter, Datastore, Host, Inventory};
+use crate::placement::{
+    Alarm, Cluster, Compute, Datacenter, Datastore, DatastoreCluster, Host, Inventory, Overview, PolicyCheck,
+    StoragePolicy, Tag,
+};
 
 /// Makes identities of what must not be known. All of it is mixed with the vCenter's own identity, which is random
 /// and shown to nobody, so that no guess can be confirmed.
@@ -29,7 +32,8 @@ impl Recording {
         let clusters = Names::of("cluster", compute.clusters().iter().map(|one| &one.name));
         let hosts = Names::of("host", compute.hosts().iter().map(|one| &one.name));
         let names = Names::of("datastore", datastores.iter().map(|one| &one.name));
-        let paths = Paths::of(compute, [&datacenters, &clusters, &hosts]);
+        let storage = Storage::of(&self.inventory);
+        let paths = Paths::of(&self.inventory, [&datacenters, &clusters, &hosts, &storage.clusters]);
         let anonymous = Compute::new(
             compute
                 .datacenters()
@@ -66,13 +70,50 @@ impl Recording {
                 "" => String::new(),
                 url => format!("ds:///vmfs/volumes/{}/", identity(&[own, url])),
             },
+            tags: one.tags.as_ref().map(|all| all.iter().map(|tag| storage.tag(tag)).collect()),
+            custom_attributes: one.custom_attributes.as_ref().map(|all| {
+                let attribute = |(name, value): (&String, &String)| {
+                    (storage.attributes.instead_of(name), storage.values.instead_of(value))
+                };
+                all.iter().map(attribute).collect()
+            }),
+            alarms: one.alarms.as_ref().map(|all| {
+                let alarm =
+                    |one: &Alarm| Alarm { name: storage.alarms.instead_of(&one.name), status: one.status };
+                all.iter().map(alarm).collect()
+            }),
+            policies: one.policies.iter().map(|(id, check)| storage.policy_check(id, check)).collect(),
+            arrays: one.arrays.iter().map(|(id, active)| (storage.arrays.instead_of(id), *active)).collect(),
             ..one.clone()
         });
         let identity = identity(&[own]);
         Self {
             server: format!("https://vcenter-{:08x}.invalid", identity.as_fields().0),
             version: self.version.clone(),
-            inventory: Inventory::new(identity.to_string(), anonymous, datastores.collect()),
+            inventory: Inventory::new(
+                Overview {
+                    instance_uuid: identity.to_string(),
+                    version: self.inventory.vcenter_version.clone(),
+                    policies: self.inventory.policies().map(|all| {
+                        let policy = |one: &StoragePolicy| StoragePolicy {
+                            id: storage.policy_ids.instead_of(&one.id),
+                            name: storage.policies.instead_of(&one.name),
+                        };
+                        all.iter().map(policy).collect()
+                    }),
+                    datastore_clusters: self.inventory.datastore_clusters().map(|all| {
+                        let cluster = |one: &DatastoreCluster| DatastoreCluster {
+                            moref: one.moref.clone(),
+                            name: storage.clusters.instead_of(&one.name),
+                            path: paths.instead_of(&one.path),
+                        };
+                        all.iter().map(cluster).collect()
+                    }),
+                    consumer: self.inventory.consumer().map(|_| "consumer".to_owned()),
+                },
+                anonymous,
+                datastores.collect(),
+            ),
         }
     }
 }
@@ -99,6 +140,56 @@ impl<'a> Names<'a> {
     }
 }
 
+/// What stands for the names that storage is described by. Privileges are vSphere's own words.
+struct Storage<'a> {
+    clusters: Names<'a>,
+    policies: Names<'a>,
+    policy_ids: Names<'a>,
+    categories: Names<'a>,
+    tags: Names<'a>,
+    attributes: Names<'a>,
+    values: Names<'a>,
+    alarms: Names<'a>,
+    arrays: Names<'a>,
+}
+
+impl<'a> Storage<'a> {
+    fn of(inventory: &'a Inventory) -> Self {
+        let all = inventory.datastores();
+        let (clusters, policies) = (inventory.datastore_clusters(), inventory.policies());
+        let (clusters, policies) = (clusters.unwrap_or_default(), policies.unwrap_or_default());
+        let tags = || all.iter().flat_map(|one| one.tags.iter().flatten());
+        let attributes = || all.iter().flat_map(|one| one.custom_attributes.iter().flatten());
+        Self {
+            clusters: Names::of("datastore-cluster", clusters.iter().map(|one| &one.name)),
+            policies: Names::of("policy", policies.iter().map(|one| &one.name)),
+            policy_ids: Names::of("policy-id", policies.iter().map(|one| &one.id)),
+            categories: Names::of("category", tags().map(|tag| &tag.category)),
+            tags: Names::of("tag", tags().map(|tag| &tag.name)),
+            attributes: Names::of("attribute", attributes().map(|(name, _)| name)),
+            values: Names::of("value", attributes().map(|(_, value)| value)),
+            alarms: Names::of(
+                "alarm",
+                all.iter().flat_map(|one| one.alarms.iter().flatten()).map(|one| &one.name),
+            ),
+            arrays: Names::of("array", all.iter().flat_map(|one| one.arrays.keys())),
+        }
+    }
+
+    fn tag(&self, tag: &Tag) -> Tag {
+        Tag { category: self.categories.instead_of(&tag.category), name: self.tags.instead_of(&tag.name) }
+    }
+
+    /// PBM's text names what it is about.
+    fn policy_check(&self, id: &str, check: &PolicyCheck) -> (String, PolicyCheck) {
+        let check = match check {
+            PolicyCheck::Compatible { .. } => check.clone(),
+            PolicyCheck::Incompatible { .. } => PolicyCheck::Incompatible { why: "incompatible".to_owned() },
+        };
+        (self.policy_ids.instead_of(id), check)
+    }
+}
+
 /// Inventory paths, level by level: what is among the inventory's objects has their names, and the folders between
 /// get names of their own.
 struct Paths<'a> {
@@ -107,11 +198,17 @@ struct Paths<'a> {
 }
 
 impl<'a> Paths<'a> {
-    fn of(compute: &'a Compute, [datacenters, clusters, hosts]: [&Names; 3]) -> Self {
+    fn of(inventory: &'a Inventory, [datacenters, clusters, hosts, stores]: [&Names; 4]) -> Self {
+        let compute = inventory.compute();
+        let stores = inventory
+            .datastore_clusters()
+            .unwrap_or_default()
+            .iter()
+            .map(|one| (&one.path, &one.name, stores));
         let datacenters = compute.datacenters().iter().map(|one| (&one.path, &one.name, datacenters));
         let clusters = compute.clusters().iter().map(|one| (&one.path, &one.name, clusters));
         let hosts = compute.hosts().iter().map(|one| (&one.path, &one.name, hosts));
-        let all = || datacenters.clone().chain(clusters.clone()).chain(hosts.clone());
+        let all = || datacenters.clone().chain(clusters.clone()).chain(hosts.clone()).chain(stores.clone());
         let own = all().filter(|(path, name, _)| last_level(path) == name.replace('/', "%2f"));
         let objects: BTreeMap<_, _> =
             own.map(|(path, name, names)| (path.as_str(), names.instead_of(name))).collect();

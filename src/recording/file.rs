@@ -2,11 +2,12 @@
 //!
 //! A field that is added later has a default and is not written while it has that.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use jiff::Timestamp;
-use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Hosts, and so clusters and datacenters with hosts: four times what a vCenter supports.
@@ -28,6 +29,10 @@ pub(super) struct File {
     pub clusters: Vec<Place>,
     #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>")]
     pub hosts: Vec<Host>,
+    #[serde(default, deserialize_with = "some_at_most::<MAX_STORAGE, _, _>")]
+    pub datastore_clusters: Option<Vec<Place>>,
+    #[serde(default, deserialize_with = "some_at_most::<MAX_STORAGE, _, _>")]
+    pub policies: Option<Vec<Policy>>,
     #[serde(default, deserialize_with = "at_most::<MAX_DATASTORES, _, _>")]
     pub datastores: Vec<Datastore>,
 }
@@ -47,9 +52,20 @@ pub(super) struct VCenter {
     /// `about.version`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
+    /// The account that the datastores' privileges are about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<String>,
 }
 
-/// A datacenter, or a cluster (also the compute resource that a standalone host is by itself).
+/// A storage policy.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Policy {
+    pub id: String,
+    pub name: String,
+}
+
+/// A datacenter, a datastore cluster, or a cluster (also the compute resource that a standalone host is by itself).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Place {
@@ -121,6 +137,93 @@ pub(super) struct Datastore {
     pub withheld: Vec<Withheld>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mounts: Option<Mounts>,
+    /// moRef of its datastore cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datastore_cluster: Option<String>,
+    #[serde(
+        default,
+        deserialize_with = "some_at_most::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub tags: Option<Vec<Tag>>,
+    #[serde(
+        default,
+        deserialize_with = "some_once_each::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_attributes: Option<BTreeMap<String, String>>,
+    #[serde(
+        default,
+        deserialize_with = "some_at_most::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub alarms: Option<Vec<Alarm>>,
+    /// By the id of the policy.
+    #[serde(
+        default,
+        deserialize_with = "once_each::<MAX_STORAGE, _, _>",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub policies: BTreeMap<String, PolicyCheck>,
+    /// By the id of the privilege.
+    #[serde(
+        default,
+        deserialize_with = "once_each::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub privileges: BTreeMap<String, bool>,
+    /// By the id of the array: whether it is active.
+    #[serde(
+        default,
+        deserialize_with = "once_each::<MAX_OF_ONE, _, _>",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub arrays: BTreeMap<String, bool>,
+    /// moRefs of the hosts that have a protocol endpoint to it.
+    #[serde(
+        default,
+        deserialize_with = "some_at_most::<MAX_HOSTS, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub endpoints: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Tag {
+    pub category: String,
+    pub name: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Alarm {
+    pub name: String,
+    pub status: AlarmStatus,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum AlarmStatus {
+    Yellow,
+    Red,
+}
+
+/// What PBM says of a datastore and a policy.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct PolicyCheck {
+    pub compatible: bool,
+    /// moRefs of the hosts on which they fit together, when it is not on all.
+    #[serde(
+        default,
+        deserialize_with = "some_at_most::<MAX_HOSTS, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub hosts: Option<Vec<String>>,
+    /// PBM's own text when they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Fields for which "not shown" is another answer than "absent".
@@ -129,6 +232,7 @@ pub(super) struct Datastore {
 pub(super) enum Withheld {
     MaxVirtualDiskBytes,
     ThinProvisioning,
+    DatastoreCluster,
 }
 
 /// moRefs of the hosts that mount a datastore, by how they can use it.
@@ -148,6 +252,39 @@ pub(super) struct Mounts {
 
 /// Fields that can be withheld, with room for some more.
 const MAX_WITHHELD: usize = 16;
+/// Policies and datastore clusters: ten times what a vCenter supports.
+const MAX_STORAGE: usize = 10_000;
+/// Tags and the like of one datastore.
+const MAX_OF_ONE: usize = 1_000;
+
+/// [`at_most`], of a list whose absence is another answer than its being empty.
+fn some_at_most<'de, const MOST: usize, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    at_most::<MOST, T, D>(deserializer).map(Some)
+}
+
+/// A map that is refused when it has more than `MOST` entries, or a key twice.
+fn once_each<'de, const MOST: usize, T, D>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_map(OnceEach::<MOST, T>(PhantomData))
+}
+
+/// [`once_each`], of a map whose absence is another answer than its being empty.
+fn some_once_each<'de, const MOST: usize, T, D>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, T>>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    once_each::<MOST, T, D>(deserializer).map(Some)
+}
 
 /// A list that is refused as soon as it has more than `MOST` elements, before they take any memory.
 fn at_most<'de, const MOST: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
@@ -176,5 +313,29 @@ impl<'de, const MOST: usize, T: DeserializeOwned> Visitor<'de> for AtMost<MOST, 
             elements.push(element);
         }
         Ok(elements)
+    }
+}
+
+struct OnceEach<const MOST: usize, T>(PhantomData<T>);
+
+impl<'de, const MOST: usize, T: DeserializeOwned> Visitor<'de> for OnceEach<MOST, T> {
+    type Value = BTreeMap<String, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object of at most {MOST} fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<String, T>()? {
+            if entries.len() == MOST {
+                return Err(A::Error::custom(format_args!("there are more than {MOST} in this object")));
+            }
+            if entries.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("{key:?} is there twice")));
+            }
+            entries.insert(key, value);
+        }
+        Ok(entries)
     }
 }

@@ -29,6 +29,9 @@
 //! | `vCenter.server` | its address: `https://host[:port]`, see [`server`] | refused |
 //! | `vCenter.instanceUUID` | `about.instanceUuid` | refused |
 //! | `vCenter.version` | `about.version`, for example `8.0.3` | not known |
+//! | `vCenter.consumer` | the account that `privileges` are about | not read |
+//! | `datastoreClusters` | list of `StoragePod`s, with `path` | not read |
+//! | `policies` | list of storage policies: `id`, and `name` | not read |
 //! | `datacenters`, `clusters`, `hosts`, `datastores` | lists; a standalone host is in a cluster of its own | empty |
 //!
 //! Every object has a `moRef`, which is there once in the whole file, and a `name` without vCenter's `%2f`, `%5c`
@@ -57,8 +60,18 @@
 //! | `maxVirtualDiskBytes` | `info.maxVirtualDiskCapacity`; 0: no limit known | no limit known, unless withheld |
 //! | `thinProvisioning` | `capability.perFileThinProvisioningSupported` | supported, unless withheld |
 //! | `figuresTime` | `info.timestamp`, RFC 3339 | not known |
-//! | `withheld` | names of those of the last but one and but two whose value vCenter does not show | none |
+//! | `withheld` | which of `maxVirtualDiskBytes`, `thinProvisioning` and `datastoreCluster` vCenter does not show | none |
 //! | `mounts` | moRefs of the hosts that mount it, in three lists: `usable` (accessible and readWrite), `readOnly`, `inaccessible` (no path leads there) | not returned: `IncompleteData` |
+//! | `datastoreCluster` | moRef of its datastore cluster | in none, unless withheld or no `datastoreClusters` were read |
+//! | `tags` | its tags: `category` and `name` | not read |
+//! | `customAttributes` | their values by their names | not read |
+//! | `alarms` | triggered ones: `name`, and `status` `yellow` or `red` | not read |
+//! | `policies` | what PBM says, by id of the policy: `compatible` with, perhaps, the only `hosts` on which it is; or not, and `why` | PBM was not asked |
+//! | `privileges` | whether the consumer has them, by their ids | not asked |
+//! | `arrays` | VVOL: whether each storage array is active, by its id | not reported |
+//! | `endpoints` | VVOL: moRefs of the hosts that have a protocol endpoint | not reported |
+//!
+//! What is not read, or was not asked, is `IncompleteData` to whoever asks for it, and nothing to anybody else.
 
 mod anonymize;
 mod file;

@@ -1,6 +1,6 @@
 //! From a file to an inventory, checked: a file comes from anywhere. No I/O.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -8,7 +8,8 @@ use thiserror::Error;
 use super::{API_VERSION, Recording, file};
 use crate::objects::{nearest, one_line};
 use crate::placement::{
-    Bytes, Cluster, Compute, Datacenter, Datastore, Host, Inventory, MoRef, Mount, Mounts, Property, clean,
+    Alarm, AlarmStatus, Bytes, Cluster, Compute, Datacenter, Datastore, DatastoreCluster, Host, HostSet,
+    Inventory, MoRef, Mount, Mounts, Overview, PolicyCheck, Property, StoragePolicy, Tag, clean,
 };
 
 /// A file is at most this long: 10,000 datastores with 64 mounts each are 12 MB.
@@ -135,8 +136,18 @@ struct Checked {
 
 impl Checked {
     fn recording(mut self, file: file::File) -> Result<Recording, ReadError> {
-        let file::File { _api_version: _, vcenter, datacenters, clusters, hosts, datastores } = file;
-        let file::VCenter { server, instance_uuid, version } = vcenter;
+        let file::File {
+            _api_version: _,
+            vcenter,
+            datacenters,
+            clusters,
+            hosts,
+            datastore_clusters,
+            policies,
+            datastores,
+        } = file;
+        let file::VCenter { server, instance_uuid, version, consumer } = vcenter;
+        text("vCenter", "consumer", consumer.as_deref().unwrap_or_default(), MAX_NAME)?;
         text("vCenter", "server", &server, MAX_URL)?;
         text("vCenter", "instanceUUID", &instance_uuid, MAX_SHOWN)?;
         text("vCenter", "version", &version, MAX_SHOWN)?;
@@ -171,9 +182,21 @@ impl Checked {
         });
         let hosts = hosts.collect::<Result<Vec<_>, ReadError>>()?;
         let compute = Compute::new(datacenters, clusters, hosts);
-        let datastores = datastores.into_iter().map(|one| self.datastore(one, &compute, &known_datacenters));
+        let datastore_clusters = datastore_clusters.map(|all| self.datastore_clusters(all)).transpose()?;
+        let policies = policies.map(storage_policies).transpose()?;
+        let known = Known {
+            datacenters: known_datacenters,
+            datastore_clusters: datastore_clusters
+                .as_ref()
+                .map(|all| all.iter().map(|one| one.moref.clone()).collect()),
+            policies: policies.iter().flatten().map(|one| one.id.clone()).collect(),
+            compute: &compute,
+        };
+        let datastores = datastores.into_iter().map(|one| self.datastore(one, &known));
         let datastores = datastores.collect::<Result<Vec<_>, _>>()?;
-        Ok(Recording { server, version, inventory: Inventory::new(instance_uuid, compute, datastores) })
+        let overview =
+            Overview { instance_uuid, version: version.clone(), policies, datastore_clusters, consumer };
+        Ok(Recording { server, version, inventory: Inventory::new(overview, compute, datastores) })
     }
 
     fn moref(&mut self, moref: String) -> Result<MoRef, ReadError> {
@@ -194,12 +217,15 @@ impl Checked {
         Ok((moref, place.name, place.path))
     }
 
-    fn datastore(
-        &mut self,
-        file: file::Datastore,
-        compute: &Compute,
-        datacenters: &BTreeSet<MoRef>,
-    ) -> Result<Datastore, ReadError> {
+    fn datastore_clusters(&mut self, all: Vec<file::Place>) -> Result<Vec<DatastoreCluster>, ReadError> {
+        let read = all.into_iter().map(|place| {
+            let (moref, name, path) = self.place(place)?;
+            Ok(DatastoreCluster { moref, name, path })
+        });
+        read.collect()
+    }
+
+    fn datastore(&mut self, file: file::Datastore, known: &Known<'_>) -> Result<Datastore, ReadError> {
         let moref = self.moref(file.mo_ref)?;
         text(&moref.0, "name", &file.name, MAX_NAME)?;
         text(&moref.0, "url", &file.url, MAX_URL)?;
@@ -209,7 +235,7 @@ impl Checked {
         let max_virtual_disk = size("maxVirtualDiskBytes", file.max_virtual_disk_bytes)?;
         let property = |field| file.withheld.contains(&field);
         Ok(Datastore {
-            datacenter: reference(&moref, "datacenter", file.datacenter, datacenters)?,
+            datacenter: reference(&moref, "datacenter", file.datacenter, &known.datacenters)?,
             name: file.name,
             kind: file.kind,
             url: file.url,
@@ -232,10 +258,149 @@ impl Checked {
                 property(file::Withheld::ThinProvisioning),
             )?,
             figures_time: file.figures_time,
-            mounts: mounts(&moref, file.mounts, compute)?,
+            mounts: mounts(&moref, file.mounts, known.compute)?,
+            datastore_cluster: match &known.datastore_clusters {
+                None if file.datastore_cluster.is_none() => Property::Withheld,
+                clusters => {
+                    let none = BTreeSet::new();
+                    let clusters = clusters.as_ref().unwrap_or(&none);
+                    let cluster = reference(&moref, "datastoreCluster", file.datastore_cluster, clusters)?;
+                    told(&moref, "datastoreCluster", cluster, property(file::Withheld::DatastoreCluster))?
+                }
+            },
+            tags: file.tags.map(|all| tags(&moref, all)).transpose()?,
+            custom_attributes: file.custom_attributes.map(|all| attributes(&moref, all)).transpose()?,
+            alarms: file.alarms.map(|all| alarms(&moref, all)).transpose()?,
+            policies: policy_checks(&moref, file.policies, known)?,
+            privileges: named(&moref, "privileges", file.privileges)?,
+            arrays: named(&moref, "arrays", file.arrays)?,
+            endpoints: file
+                .endpoints
+                .map(|all| hosts(&moref, "endpoints", all, known.compute))
+                .transpose()?,
             moref,
         })
     }
+}
+
+/// What datastores can refer to.
+struct Known<'a> {
+    datacenters: BTreeSet<MoRef>,
+    datastore_clusters: Option<BTreeSet<MoRef>>,
+    /// Their ids.
+    policies: BTreeSet<String>,
+    compute: &'a Compute,
+}
+
+fn storage_policies(all: Vec<file::Policy>) -> Result<Vec<StoragePolicy>, ReadError> {
+    let mut seen = BTreeSet::new();
+    let read = all.into_iter().map(|file::Policy { id, name }| {
+        text("policies", "id", &id, MAX_WORD)?;
+        text("policies", "name", &name, MAX_NAME)?;
+        if !seen.insert(id.clone()) {
+            return Err(nonsense("policies", &format!("{id:?} is there twice")));
+        }
+        Ok(StoragePolicy { id, name })
+    });
+    read.collect()
+}
+
+fn tags(datastore: &MoRef, all: Vec<file::Tag>) -> Result<BTreeSet<Tag>, ReadError> {
+    let mut read = BTreeSet::new();
+    for file::Tag { category, name } in all {
+        text(&datastore.0, "tags", &category, MAX_NAME)?;
+        text(&datastore.0, "tags", &name, MAX_NAME)?;
+        if !read.insert(Tag { category, name }) {
+            return Err(nonsense(&datastore.0, "tags has one of them twice"));
+        }
+    }
+    Ok(read)
+}
+
+fn attributes(
+    datastore: &MoRef,
+    all: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, ReadError> {
+    for (name, value) in &all {
+        text(&datastore.0, "customAttributes", name, MAX_NAME)?;
+        text(&datastore.0, "customAttributes", value, MAX_URL)?;
+    }
+    Ok(all)
+}
+
+fn alarms(datastore: &MoRef, all: Vec<file::Alarm>) -> Result<BTreeSet<Alarm>, ReadError> {
+    let mut read = BTreeSet::new();
+    for file::Alarm { name, status } in all {
+        text(&datastore.0, "alarms", &name, MAX_NAME)?;
+        let status = match status {
+            file::AlarmStatus::Yellow => AlarmStatus::Yellow,
+            file::AlarmStatus::Red => AlarmStatus::Red,
+        };
+        if !read.insert(Alarm { name, status }) {
+            return Err(nonsense(&datastore.0, "alarms has one of them twice"));
+        }
+    }
+    Ok(read)
+}
+
+fn policy_checks(
+    datastore: &MoRef,
+    all: BTreeMap<String, file::PolicyCheck>,
+    known: &Known<'_>,
+) -> Result<BTreeMap<String, PolicyCheck>, ReadError> {
+    let read = all.into_iter().map(|(id, file::PolicyCheck { compatible, hosts: on, why })| {
+        if !known.policies.contains(&id) {
+            return Err(nonsense(&datastore.0, &format!("policies has {id:?}, which is not in the file")));
+        }
+        let check = match (compatible, on, why) {
+            (true, on, None) => {
+                let on = on.map(|all| hosts(datastore, "policies", all, known.compute)).transpose()?;
+                PolicyCheck::Compatible { hosts: on }
+            }
+            (false, None, why) => {
+                let why = why.unwrap_or_default();
+                text(&datastore.0, "policies", &why, MAX_URL)?;
+                PolicyCheck::Incompatible { why }
+            }
+            (true, _, Some(_)) => {
+                return Err(nonsense(&datastore.0, &format!("policies: {id:?} is compatible and has a why")));
+            }
+            (false, Some(_), _) => {
+                return Err(nonsense(
+                    &datastore.0,
+                    &format!("policies: {id:?} is not compatible and has hosts"),
+                ));
+            }
+        };
+        Ok((id, check))
+    });
+    read.collect()
+}
+
+fn named(
+    datastore: &MoRef,
+    field: &str,
+    all: BTreeMap<String, bool>,
+) -> Result<BTreeMap<String, bool>, ReadError> {
+    all.keys().try_for_each(|name| text(&datastore.0, field, name, MAX_NAME))?;
+    Ok(all)
+}
+
+fn hosts(datastore: &MoRef, field: &str, all: Vec<String>, compute: &Compute) -> Result<HostSet, ReadError> {
+    let mut read = HostSet::default();
+    for host in all.into_iter().map(MoRef) {
+        let number = host_number(datastore, field, &host, compute)?;
+        if read.contains(number) {
+            return Err(nonsense(&datastore.0, &format!("{field} has {host} twice")));
+        }
+        read.insert(number);
+    }
+    Ok(read)
+}
+
+fn host_number(datastore: &MoRef, field: &str, host: &MoRef, compute: &Compute) -> Result<usize, ReadError> {
+    let why = || format!("{field} has {:?}, which is not among the hosts", host.0);
+    compute.number_of(host).ok_or_else(|| nonsense(&datastore.0, &why()))
 }
 
 fn mounts(datastore: &MoRef, mounts: Option<file::Mounts>, compute: &Compute) -> Result<Mounts, ReadError> {
@@ -246,12 +411,7 @@ fn mounts(datastore: &MoRef, mounts: Option<file::Mounts>, compute: &Compute) ->
         lists.into_iter().flat_map(|(hosts, mount)| hosts.into_iter().map(move |h| (h, mount)))
     {
         let host = MoRef(host);
-        let Some(number) = compute.number_of(&host) else {
-            return Err(nonsense(
-                &datastore.0,
-                &format!("mounts has {:?}, which is not among the hosts", host.0),
-            ));
-        };
+        let number = host_number(datastore, "mounts", &host, compute)?;
         if !seen.insert(number) {
             return Err(nonsense(&datastore.0, &format!("mounts has {host} twice")));
         }

@@ -4,7 +4,9 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{API_VERSION, Recording, file};
-use crate::placement::{Compute, Datastore, HostSet, MoRef, Mounts, Property};
+use crate::placement::{
+    Alarm, AlarmStatus, Compute, Datastore, HostSet, Inventory, MoRef, Mounts, PolicyCheck, Property, Tag,
+};
 
 /// Why there is no file.
 #[derive(Debug, Error)]
@@ -34,6 +36,7 @@ impl Recording {
             server: server.clone(),
             instance_uuid: inventory.instance_uuid.clone(),
             version: version.clone(),
+            consumer: inventory.consumer().map(str::to_owned),
         };
         let place = |moref: &MoRef, name: &str, path: &str| file::Place {
             mo_ref: moref.0.clone(),
@@ -49,7 +52,7 @@ impl Recording {
             datacenter: host.datacenter.as_ref().map(text),
             in_maintenance: host.in_maintenance,
         });
-        let parts = [
+        let mut parts = vec![
             format!("\"apiVersion\": {}", serde_json::to_string(API_VERSION)?),
             format!("\"vCenter\": {}", serde_json::to_string(&vcenter)?),
             lines(
@@ -58,8 +61,17 @@ impl Recording {
             )?,
             lines("clusters", compute.clusters().iter().map(|c| place(&c.moref, &c.name, &c.path)))?,
             lines("hosts", hosts)?,
-            lines("datastores", inventory.datastores().iter().map(|one| datastore(one, compute)))?,
         ];
+        if let Some(clusters) = inventory.datastore_clusters() {
+            let places = clusters.iter().map(|one| place(&one.moref, &one.name, &one.path));
+            parts.push(lines("datastoreClusters", places)?);
+        }
+        if let Some(policies) = inventory.policies() {
+            let policies =
+                policies.iter().map(|one| file::Policy { id: one.id.clone(), name: one.name.clone() });
+            parts.push(lines("policies", policies)?);
+        }
+        parts.push(lines("datastores", inventory.datastores().iter().map(|one| datastore(one, inventory)))?);
         Ok(format!("{{\n{}\n}}\n", parts.join(",\n")))
     }
 }
@@ -75,12 +87,18 @@ fn lines<T: Serialize>(field: &str, objects: impl Iterator<Item = T>) -> serde_j
     })
 }
 
-fn datastore(datastore: &Datastore, compute: &Compute) -> file::Datastore {
+fn datastore(datastore: &Datastore, inventory: &Inventory) -> file::Datastore {
+    let compute = inventory.compute();
     let mut withheld = Vec::new();
     let max_virtual_disk_bytes =
         shown(&datastore.max_virtual_disk, file::Withheld::MaxVirtualDiskBytes, &mut withheld);
     let thin_provisioning =
         shown(&datastore.thin_provisioning, file::Withheld::ThinProvisioning, &mut withheld);
+    // Where no datastore clusters were read, none of any datastore was.
+    let datastore_cluster = match (&datastore.datastore_cluster, inventory.datastore_clusters()) {
+        (Property::Withheld, None) => None,
+        (cluster, _) => shown(cluster, file::Withheld::DatastoreCluster, &mut withheld),
+    };
     file::Datastore {
         mo_ref: datastore.moref.0.clone(),
         name: datastore.name.clone(),
@@ -105,17 +123,52 @@ fn datastore(datastore: &Datastore, compute: &Compute) -> file::Datastore {
                 inaccessible: hosts(&mounts.inaccessible, compute),
             }),
         },
+        datastore_cluster: datastore_cluster.map(|moref| moref.0),
+        tags: datastore.tags.as_ref().map(|all| {
+            let tag = |one: &Tag| file::Tag { category: one.category.clone(), name: one.name.clone() };
+            all.iter().map(tag).collect()
+        }),
+        custom_attributes: datastore.custom_attributes.clone(),
+        alarms: datastore.alarms.as_ref().map(|all| all.iter().map(alarm).collect()),
+        policies: datastore
+            .policies
+            .iter()
+            .map(|(id, check)| (id.clone(), policy_check(check, compute)))
+            .collect(),
+        privileges: datastore.privileges.clone(),
+        arrays: datastore.arrays.clone(),
+        endpoints: datastore.endpoints.as_ref().map(|set| hosts(set, compute)),
     }
 }
 
-fn shown<T: Copy>(
+fn alarm(alarm: &Alarm) -> file::Alarm {
+    let status = match alarm.status {
+        AlarmStatus::Yellow => file::AlarmStatus::Yellow,
+        AlarmStatus::Red => file::AlarmStatus::Red,
+    };
+    file::Alarm { name: alarm.name.clone(), status }
+}
+
+fn policy_check(check: &PolicyCheck, compute: &Compute) -> file::PolicyCheck {
+    match check {
+        PolicyCheck::Compatible { hosts: on } => {
+            let on = on.as_ref().map(|set| hosts(set, compute));
+            file::PolicyCheck { compatible: true, hosts: on, why: None }
+        }
+        PolicyCheck::Incompatible { why } => {
+            file::PolicyCheck { compatible: false, hosts: None, why: Some(why.clone()) }
+        }
+    }
+}
+
+fn shown<T: Clone>(
     property: &Property<T>,
     field: file::Withheld,
     withheld: &mut Vec<file::Withheld>,
 ) -> Option<T> {
     match property {
         Property::Absent => None,
-        Property::Known(value) => Some(*value),
+        Property::Known(value) => Some(value.clone()),
         Property::Withheld => {
             withheld.push(field);
             None

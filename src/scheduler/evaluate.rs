@@ -171,7 +171,7 @@ impl Scheduler {
         let decision = match placement::decide(request, inventory, &self.ledger) {
             Ok(decision) => decision,
             Err(not_found) => {
-                let (reason, message) = (PlacementReason::ScopeNotFound, not_found.to_string());
+                let (reason, message) = (not_found.reason(), not_found.to_string());
                 return unresolved_verdict(row, Unresolved { reason, message }, now);
             }
         };

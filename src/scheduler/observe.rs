@@ -74,7 +74,8 @@ impl Scheduler {
         if !is_newer(&meta.resource_version, &row.resource_version) {
             return;
         }
-        if meta.generation != row.generation {
+        let is_edited = meta.generation != row.generation;
+        if is_edited {
             row.due_since = now.monotonic;
             row.failures = 0;
             row.not_before = now.monotonic;
@@ -100,6 +101,11 @@ impl Scheduler {
         let placed = self.rebuilt(PlacedFact::of(&status));
         self.replace_fact(&key, placed, now);
         self.settle_intent(&key, now);
+        let shown = self.rows.get(&key).and_then(|row| row.shown.as_ref());
+        if !is_edited && self.outbox.is_saying(&key, shown) {
+            // Our own words, seen before the answer to their write: nothing to look at.
+            return;
+        }
         self.rows.enqueue(&key, now.monotonic);
         if let Some(row) = self.rows.get(&key)
             && row.shown.is_none()

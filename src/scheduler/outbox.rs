@@ -150,6 +150,14 @@ impl Outbox {
         })
     }
 
+    /// A status write under way makes the status of this placement show that.
+    pub fn is_saying(&self, key: &Key, shown: Option<&Shown>) -> bool {
+        self.writes.values().any(|write| match &write.target {
+            Target::Status(k, Wrote::Shows(saying)) => k == key && Some(saying) == shown,
+            Target::Status(..) | Target::Intent(_) | Target::VCenter(_) => false,
+        })
+    }
+
     /// The status write of this `VCenter` is under way.
     pub fn is_writing_vcenter(&self, name: &str) -> bool {
         self.writes.values().any(|write| matches!(&write.target, Target::VCenter(n) if n == name))

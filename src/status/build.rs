@@ -134,7 +134,8 @@ fn tell(decision: &placement::Decision, source: Option<DecisionSource>, context:
     told
 }
 
-fn candidate(verdict: &Verdict) -> Candidate {
+/// A datastore as a status tells of it.
+pub(crate) fn candidate(verdict: &Verdict) -> Candidate {
     let reason = |(code, message): &(crate::api::RejectionCode, String)| CandidateReason {
         code: code.to_string(),
         message: message.clone(),

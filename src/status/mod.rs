@@ -15,6 +15,7 @@ mod vcenter;
 
 pub use apply::apply;
 pub use body::{Target, body};
+pub(crate) use build::candidate;
 pub use build::{Context, not_eligible, past_deadline, placed};
 pub use change::{Change, NotReady, Placed, Stance};
 pub use condition::condition;

@@ -15,7 +15,7 @@ use super::decode::{
 };
 use super::mounts::{HostNumbers, MountTable};
 use super::soap::Ref;
-use crate::placement::{Cluster, Compute, Datacenter, Datastore, Host, Inventory, MoRef, Property};
+use crate::placement::{Cluster, Compute, Datacenter, Datastore, Host, Inventory, MoRef, Overview, Property};
 
 /// The rows of all watched objects, by id.
 #[derive(Default)]
@@ -163,7 +163,7 @@ impl Cache {
     }
 
     /// The inventory as it is now. Only to be asked for after a complete answer.
-    pub fn snapshot(&self, instance_uuid: &str) -> Snapshot {
+    pub fn snapshot(&self, overview: Overview) -> Snapshot {
         let mut skipped = Vec::new();
         let mut kept = Vec::with_capacity(self.datastores.len());
         let mut withheld = 0_usize;
@@ -183,7 +183,7 @@ impl Cache {
             skipped.extend(row.malformed().map(|reason| (id.clone(), reason)));
         }
         Snapshot {
-            inventory: Inventory::new(instance_uuid, compute, kept),
+            inventory: Inventory::new(overview, compute, kept),
             skipped,
             nameless: self.nameless,
             withheld,
@@ -194,7 +194,6 @@ impl Cache {
         let summary = &row.summary;
         let accessible = summary.accessible.known().copied();
         Datastore {
-            moref: MoRef(id.to_owned()),
             name: row.name.known().cloned().unwrap_or_default(),
             datacenter: self.datacenter_above(row),
             kind: summary.kind.known().cloned(),
@@ -209,6 +208,7 @@ impl Cache {
             thin_provisioning: property(&row.thin_provisioning),
             figures_time: row.figures_time.known().copied(),
             mounts: self.mounts.of(id, accessible, hosts),
+            ..Datastore::unread(MoRef(id.to_owned()))
         }
     }
 

@@ -204,7 +204,7 @@ impl<'a> Watch<'a> {
     }
 
     fn report(&mut self, cache: &Cache, at: Instant) -> Report {
-        let snapshot = cache.snapshot(&self.session.content.instance_uuid);
+        let snapshot = cache.snapshot(self.session.content.overview());
         for reason in Reason::ALL {
             self.observer.skipped(reason.label(), snapshot.skipped_for(reason));
         }

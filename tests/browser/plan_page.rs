@@ -103,7 +103,6 @@ fn it_shows_matrix_and_bars_and_asks_for_nothing_in_the_light_in_the_dark_and_on
     }
     assert_ne!(pictures[0], pictures[1], "light and dark");
     assert_ne!(pictures[2], pictures[3], "light and dark on a telephone");
-    assert_eq!(browser.proxied(), Vec::<String>::new());
 }
 
 /// The test above can fail: whatever a page asks for or does wrong is seen.
@@ -121,8 +120,6 @@ fn a_page_that_asks_for_something_is_seen() {
     for seen in ["img-src http://b.example/2", "Runtime.exceptionThrown"] {
         assert!(complaints.contains(seen), "{complaints}");
     }
-    let proxied = browser.proxied();
-    assert!(proxied.iter().any(|line| line.starts_with("GET http://a.example/1 ")), "{proxied:?}");
 }
 
 #[test]
@@ -282,7 +279,7 @@ fn filters_leave_what_fits_in_lists_and_matrix() {
                  .map((selector) => document.querySelectorAll(selector).length)";
     let enter = |page: &mut Page, id: &str, text: &str| {
         page.evaluate(&format!("document.getElementById({}).select()", json!(id)));
-        page.call("Input.insertText", json!({"text": text}));
+        page.call("Input.insertText", &json!({"text": text}));
     };
     assert_eq!(page.evaluate(shown), json!([4, 6, 24]));
     enter(&mut page, "find-placement", "WEB");

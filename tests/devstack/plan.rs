@@ -203,6 +203,23 @@ fn compare(planned: &[Value], live: &[Value]) {
     }
 }
 
+/// `berth explain` reads the cluster that the kubeconfig names.
+fn explained(stack: &Stack, namespace: &str, inventory: &str, live: &[Value]) {
+    let name =
+        live.iter().find(|item| item["status"]["datastore"].is_object()).unwrap()["name"].as_str().unwrap();
+    let output = Command::new(super::berth())
+        .args(["explain", name, "--namespace", namespace, "--inventory", inventory, "--output", "json"])
+        .args(["--cluster-name", "devstack"])
+        .env("KUBECONFIG", stack.kubeconfig())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let explanation: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = live.iter().find(|item| item["name"] == name).unwrap();
+    assert_eq!(explanation["placement"]["status"], found["status"]);
+    assert_eq!(explanation["datastores"].as_array().unwrap().len(), 8);
+}
+
 #[test]
 fn a_plan_says_what_the_controller_then_does() {
     const SEED: u64 = 2026;
@@ -222,7 +239,7 @@ fn a_plan_says_what_the_controller_then_does() {
         "recorded twice, the same bytes"
     );
 
-    let mut controller = stack.start_controller(super::berth(), &["--cluster-name", "devstack"]).unwrap();
+    let mut controller = stack.start_controller(super::berth(), &[]).unwrap();
     controller.wait_ready().unwrap();
     wait_for("the inventory", || {
         let vcenter = stack.get_json(&["vcenter", "vc-east"])?;
@@ -264,5 +281,6 @@ fn a_plan_says_what_the_controller_then_does() {
     stack.kubectl(&["create", "--filename", "-"], Some(&second)).unwrap();
     let live = live(&stack, &namespace, 160);
     compare(&plan, &live);
+    explained(&stack, &namespace, inventory, &live);
     assert!(controller.terminate().unwrap().success());
 }

@@ -38,6 +38,7 @@ mod manifests;
 mod nonsense;
 mod observer;
 mod plan;
+mod plan_cost;
 mod plan_formats;
 mod proxy;
 mod scenarios;

@@ -273,3 +273,52 @@ fn the_same_input_gives_the_same_bytes() {
         assert!(one.stdout == other.stdout, "{output}");
     }
 }
+
+#[test]
+fn explain_shows_every_datastore_with_all_reasons() {
+    let folder = folder();
+    let explain = |name: &str, more: &[&str]| {
+        let arguments = ["explain", name, "-n", "team-a", "-f", "cluster.yaml", "-f", "instances.yaml"];
+        berth(folder.path(), &[&arguments[..], &["--inventory", "vc-east.json"], more].concat(), "")
+    };
+    let gold = explain("gold-01", &["-o", "json"]);
+    assert_eq!((gold.code, gold.stderr.as_str()), (0, ""));
+    let json = gold.json();
+    assert_eq!(
+        (&json["apiVersion"], &json["vCenter"]),
+        (&json!("berth.dev/explanation/v1"), &json!("vc-east"))
+    );
+    assert_eq!(json["placement"]["reason"], "NoEligibleDatastore");
+    let datastores = json["datastores"].as_array().unwrap();
+    assert_eq!(datastores.len(), 5);
+    let local = datastores.iter().find(|one| one["name"] == "local-1").unwrap();
+    let codes: Vec<_> = local["reasons"].as_array().unwrap().iter().map(|reason| &reason["code"]).collect();
+    assert_eq!(codes, ["NameNotMatched", "NotShared", "NotMountedOnHosts"]);
+    let web = explain("web-01", &[]);
+    assert!(
+        web.stdout.starts_with("team-a/web-01: Placed\nselected gold-1 (3 of 5 eligible)"),
+        "{}",
+        web.stdout
+    );
+    assert!(web.stdout.contains("\n1      gold-1      VVOL   selected\n"), "{}", web.stdout);
+    let nobody = explain("web-99", &[]);
+    assert_eq!(nobody.code, 1);
+    assert_eq!(nobody.stderr, "error: there is no InstancePlacement web-99 in namespace team-a\n");
+    let alone = berth(folder.path(), &["explain", "web-01", "--inventory", "vc-east.json"], "");
+    assert_eq!(alone.code, 1);
+    assert!(alone.stderr.contains("set KUBECONFIG, or name the manifests with -f"), "{}", alone.stderr);
+}
+
+#[test]
+fn a_shell_completes_the_arguments() {
+    let folder = folder();
+    let script = berth(folder.path(), &["completion", "bash"], "");
+    assert_eq!(script.code, 0);
+    for word in ["plan", "explain", "inventory", "--placed", "markdown"] {
+        assert!(script.stdout.contains(word), "{word}");
+    }
+    let syntax = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn();
+    let mut bash = syntax.unwrap();
+    bash.stdin.take().unwrap().write_all(script.stdout.as_bytes()).unwrap();
+    assert!(bash.wait().unwrap().success());
+}

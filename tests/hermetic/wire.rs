@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use berth::api::{
-    InstancePlacement, InstancePlacementSpec, InstancePlacementStatus, PlacementClass, PlacementReason,
-    Quantity, RejectionCode, VCenter, VCenterReason, VCenterSpec,
+    DriftReason, InstancePlacement, InstancePlacementSpec, InstancePlacementStatus, PlacementClass,
+    PlacementReason, Quantity, RejectionCode, VCenter, VCenterReason, VCenterSpec,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -106,4 +106,5 @@ fn every_reason_is_unique_and_described() {
     check(PlacementReason::ALL, PlacementReason::description);
     check(VCenterReason::ALL, VCenterReason::description);
     check(RejectionCode::ALL, RejectionCode::description);
+    check(DriftReason::ALL, DriftReason::description);
 }

@@ -39,9 +39,7 @@ pub fn inventories() -> Vec<Arc<Inventory>> {
     let compute = Compute::new(Vec::new(), vec![cluster], vec![host]);
     let mounts = Mounts::Read(compute.mounts([(&moref("host-1"), Mount::Usable)]));
     let datastore = |name: &str, free: u64| Datastore {
-        moref: MoRef(format!("datastore-{name}")),
         name: name.into(),
-        datacenter: None,
         kind: Some("VMFS".into()),
         url: format!("ds:///vmfs/volumes/{name}/"),
         accessible: Some(true),
@@ -52,8 +50,8 @@ pub fn inventories() -> Vec<Arc<Inventory>> {
         multiple_host_access: Some(true),
         max_virtual_disk: Property::Absent,
         thin_provisioning: Property::Absent,
-        figures_time: None,
         mounts: mounts.clone(),
+        ..Datastore::unread(MoRef(format!("datastore-{name}")))
     };
     [19, 5]
         .map(|free| {

@@ -169,10 +169,10 @@ pub fn large(placements: usize, datastores: usize, details: bool) -> Report {
             let detail = details.then(|| {
                 let has = room(datastore) / GIB;
                 let free = datastore.free_bytes.unwrap() / GIB;
-                let says = codes
-                    .iter()
-                    .map(|code| format!("{code}: needs {need}.0 GiB, has {has}.0 GiB of {free}.0"));
-                texts.of(says.collect::<Vec<_>>().join("\n"))
+                let claimed = free - has;
+                let says =
+                    format!("needs {need}.0 GiB, has {has}.0 GiB: {free}.0 free - {claimed}.0 claimed");
+                texts.of(vec![says; codes.len()].join("\n"))
             });
             row.cells.push(Cell::Refused { codes: sets.of(codes), detail });
         }
@@ -243,17 +243,13 @@ fn outcome(
                    31 SizeNotMiBAligned (root disk is 10000000000 B, not whole MiB; the next is 10000269312 B), \
                    12 NotAccessible (61 fail more than one rule)";
     let name = format!("{}-{number:03}", ["web", "db", "cache", "build-runner"][number % 4]);
-    match selected {
-        Some(datastore) => {
-            let message =
-                format!("selected {} ({eligible} of {of} eligible); not eligible: {against}", datastore.name);
-            placement(&name, Some(&datastore.name), "Placed", &message)
-        }
-        None => {
-            let message = format!("0/{of} datastores are eligible: {against}.");
-            placement(&name, None, "NoEligibleDatastore", &message)
-        }
-    }
+    let Some(datastore) = selected else {
+        let message = format!("0/{of} datastores are eligible: {against}.");
+        return placement(&name, None, "NoEligibleDatastore", &message);
+    };
+    let message =
+        format!("selected {} ({eligible} of {of} eligible); not eligible: {against}", datastore.name);
+    placement(&name, Some(&datastore.name), "Placed", &message)
 }
 
 /// Values, each there once, and where.

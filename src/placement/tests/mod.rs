@@ -2,14 +2,18 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 mod claims;
+mod instances;
 mod messages;
 mod oracle;
 mod parsing;
+mod peers;
 mod promises;
 mod properties;
 mod selection;
 mod sizes;
+mod storage;
 mod survey;
+mod vectors;
 mod worlds;
 
 use super::samples::{GIB, compute, datastore};

@@ -62,8 +62,27 @@ pub(super) struct Where {
     pub(super) access: Option<HostAccess>,
 }
 
+/// What class or placement ask of storage.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wish {
+    /// `gold` or `silver`; their ids are `id of gold` and `id of silver`.
+    pub(super) policy: Option<&'static str>,
+    /// `POD-A` or `POD-B`; their moRefs are `group-POD-A` and `group-POD-B`.
+    pub(super) pod: Option<&'static str>,
+    /// Names of tags of category `tier`.
+    pub(super) tags: Vec<&'static str>,
+}
+
+/// A mark that keeps instances away: the custom attribute `drain` with value `yes`, or the tag `tier/drain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Attribute,
+    Tag,
+}
+
 /// Everything that a decision is made from, in plain words.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that can be so or not")]
 pub(super) struct World {
     pub(super) datastores: Vec<Seen>,
     /// Which hosts are in maintenance.
@@ -98,6 +117,18 @@ pub(super) struct World {
     pub(super) transfer: ImageTransfer,
     pub(super) do_not_place: bool,
     pub(super) taken: Vec<String>,
+    pub(super) class_wish: Wish,
+    pub(super) ask_wish: Wish,
+    pub(super) marks: Vec<Mark>,
+    pub(super) alarms: Option<AlarmStatus>,
+    /// Whose privileges are asked about, and which.
+    pub(super) consumer: Option<(&'static str, Vec<&'static str>)>,
+    pub(super) policies_read: bool,
+    pub(super) pods_read: bool,
+    /// Whose privileges the datastores tell.
+    pub(super) known_consumer: Option<&'static str>,
+    /// The moRef of the datastore that the VM is on, and what it has written and may still write there.
+    pub(super) instance: Option<(String, u64, u64)>,
 }
 
 fn among(types: &[&str], kind: &str) -> bool {
@@ -107,6 +138,7 @@ fn among(types: &[&str], kind: &str) -> bool {
 /// What an eligible datastore is compared by.
 #[derive(Clone, Debug)]
 pub(super) struct Merits {
+    present: bool,
     weight: i32,
     member: bool,
     preferred: bool,
@@ -118,7 +150,11 @@ pub(super) struct Merits {
 
 /// The order of two eligible datastores, names aside.
 pub(super) fn better(w: &World, a: &Merits, b: &Merits) -> std::cmp::Ordering {
-    let first = b.weight.cmp(&a.weight).then(a.member.cmp(&b.member)).then(b.preferred.cmp(&a.preferred));
+    let present = b.present.cmp(&a.present);
+    let first = present
+        .then(b.weight.cmp(&a.weight))
+        .then(a.member.cmp(&b.member))
+        .then(b.preferred.cmp(&a.preferred));
     // Capacities and uses are small here. Nothing is the worst whole.
     let utilized = match (a.capacity, b.capacity) {
         (0, 0) => std::cmp::Ordering::Equal,
@@ -143,6 +179,86 @@ fn in_scope(w: &World, host: usize) -> bool {
     })
 }
 
+fn policies(w: &World) -> Vec<String> {
+    [&w.class_wish, &w.ask_wish]
+        .iter()
+        .filter_map(|wish| wish.policy)
+        .map(|name| format!("id of {name}"))
+        .collect()
+}
+
+/// What is asked of storage besides type, name, hosts and room.
+fn judge_storage(w: &World, d: &Datastore) -> BTreeSet<&'static str> {
+    let mut failed = BTreeSet::new();
+    let wishes = [&w.class_wish, &w.ask_wish];
+    let checks: Vec<_> = policies(w).iter().map(|id| d.policies.get(id)).collect();
+    if !checks.is_empty() {
+        let refused = checks.iter().any(|check| matches!(check, Some(PolicyCheck::Incompatible { .. })));
+        if w.policies_read && refused {
+            failed.insert("PolicyIncompatible");
+        } else if !w.policies_read || checks.contains(&None) {
+            failed.insert("IncompleteData");
+        }
+    }
+    let has = |name: &str| {
+        d.tags.as_ref().map(|tags| tags.contains(&Tag { category: "tier".into(), name: name.into() }))
+    };
+    for name in wishes.iter().flat_map(|wish| &wish.tags) {
+        match has(name) {
+            None => failed.insert("IncompleteData"),
+            Some(false) => failed.insert("TagMissing"),
+            Some(true) => false,
+        };
+    }
+    let pods: Vec<_> = wishes.iter().filter_map(|wish| wish.pod).collect();
+    if !pods.is_empty() {
+        match &d.datastore_cluster {
+            _ if !w.pods_read => failed.insert("IncompleteData"),
+            Property::Withheld => failed.insert("IncompleteData"),
+            Property::Known(own) if pods.iter().all(|pod| own.0 == format!("group-{pod}")) => false,
+            _ => failed.insert("NotInDatastoreCluster"),
+        };
+    }
+    if let Some((user, privileges)) = &w.consumer {
+        let granted: Vec<_> = privileges.iter().map(|privilege| d.privileges.get(*privilege)).collect();
+        if w.known_consumer.is_none_or(|known| known.to_lowercase() != user.to_lowercase()) {
+            failed.insert("IncompleteData");
+        } else if granted.contains(&Some(&false)) {
+            failed.insert("MissingPrivilege");
+        } else if granted.contains(&None) {
+            failed.insert("IncompleteData");
+        }
+    }
+    let marked: Vec<Option<bool>> = w
+        .marks
+        .iter()
+        .map(|mark| match mark {
+            Mark::Tag => has("drain"),
+            Mark::Attribute => {
+                d.custom_attributes.as_ref().map(|all| all.get("drain").is_some_and(|v| v == "yes"))
+            }
+        })
+        .collect();
+    if marked.contains(&Some(true)) {
+        failed.insert("DatastoreSuspended");
+    } else if marked.contains(&None) {
+        failed.insert("IncompleteData");
+    }
+    match (w.alarms, &d.alarms) {
+        (None, _) => {}
+        (Some(_), None) => {
+            failed.insert("IncompleteData");
+        }
+        (Some(least), Some(all)) => {
+            let red = all.iter().any(|alarm| alarm.status == AlarmStatus::Red);
+            if red || (least == AlarmStatus::Yellow && !all.is_empty()) {
+                failed.insert("AlarmTriggered");
+            }
+        }
+    }
+    failed
+}
+
 /// Failed codes and merits of one datastore; none when it is hidden.
 #[expect(clippy::too_many_lines, reason = "a list of rules is best read as one")]
 pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, Merits)> {
@@ -153,7 +269,7 @@ pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, M
     if outside || !w.limits.names.holds(&d.name, true) || w.limits.excludes.holds(&d.name, false) {
         return None;
     }
-    let mut failed = BTreeSet::new();
+    let mut failed = judge_storage(w, d);
     let class_types = if w.class.types.is_empty() {
         vec!["VMFS", "NFS", "NFS41", "vsan", "VVOL"]
     } else {
@@ -186,6 +302,10 @@ pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, M
             failed.insert("SizeUnknown");
         }
     }
+    let is_down = is("vvol") && !d.arrays.is_empty() && d.arrays.values().all(|active| !active);
+    if is_down {
+        failed.insert("VvolUnavailable");
+    }
     let any_thin = !w.root_thick || w.additional.iter().any(|(_, thick)| !thick);
     if any_thin && d.thin_provisioning == Property::Known(false) {
         failed.insert("ProvisioningUnsupported");
@@ -211,7 +331,9 @@ pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, M
         failed.insert("NotInScope");
     }
     let mut hosts = 0;
+    let vm = w.instance.as_ref().filter(|(moref, _, _)| *moref == d.moref.0);
     let mut merits = Merits {
+        present: vm.is_some(),
         weight: if d.name.starts_with('a') { w.weight } else { 0 },
         member,
         preferred: w
@@ -238,8 +360,16 @@ pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, M
             failed.insert("IncompleteData");
         }
         Some(mounts) => {
-            let usable = |h: usize| mounts[h] == Some(Mount::Usable);
-            let everywhere = (0..5).filter(|h| usable(*h)).count();
+            let everywhere = mounts.iter().filter(|mount| **mount == Some(Mount::Usable)).count();
+            let usable = |h: usize| {
+                mounts[h] == Some(Mount::Usable)
+                    && policies(w).iter().all(|id| match d.policies.get(id) {
+                        Some(PolicyCheck::Compatible { hosts: Some(named) }) if w.policies_read => {
+                            named.contains(h)
+                        }
+                        _ => true,
+                    })
+            };
             if !w.any_sharing && !d.multiple_host_access.unwrap_or(everywhere >= 2) {
                 failed.insert("NotShared");
             }
@@ -263,6 +393,12 @@ pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, M
             };
             if hosts == 0 || !enough {
                 failed.insert("NotMountedOnHosts");
+            }
+            let mut usable_hosts = concerned.iter().filter(|h| usable(**h));
+            let ends_nowhere =
+                d.endpoints.as_ref().is_some_and(|ends| !usable_hosts.any(|h| ends.contains(*h)));
+            if is("vvol") && hosts > 0 && ends_nowhere {
+                failed.insert("VvolUnavailable");
             }
         }
     }
@@ -290,10 +426,12 @@ pub(super) fn judge(w: &World, seen: &Seen) -> Option<(BTreeSet<&'static str>, M
     let grown = i128::from(w.root.or(w.image).unwrap());
     let written = if w.root_thick { grown } else { w.image.map_or(grown, i128::from) };
     let thick: i128 = w.additional.iter().filter(|a| a.1).map(|a| i128::from(a.0)).sum();
-    if usable < cost(written + thick + more) {
+    let (has_written, may_write) = vm.map_or((0, 0), |(_, c, u)| (i128::from(*c), i128::from(*u)));
+    if usable < (cost(written + thick + more) - has_written).max(0) {
         failed.insert("InsufficientFreeSpace");
     }
     let requested = cost(grown + w.additional.iter().map(|a| i128::from(a.0)).sum::<i128>() + more);
+    let requested = (requested - has_written - may_write).max(0);
     let promised = capacity - free + i128::from(d.uncommitted.unwrap_or(0)) + kept + requested;
     if w.oversubscription.is_some_and(|limit| promised * 100 > capacity * i128::from(limit)) {
         failed.insert("OversubscriptionLimit");

@@ -48,7 +48,8 @@ struct Size {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Decide(Size),
-    /// Another revision of a placement whose instance has not appeared.
+    /// Another revision of a placement. A VM that is there keeps its volume while that has room for its growth; else
+    /// it is moved at once.
     DecideAgain(Index, Size),
     Confirm(Index),
     /// A decision that could not be written.
@@ -127,25 +128,50 @@ impl World {
         let (image, root) = (size.image.to_string(), (size.image + size.growth).to_string());
         let asked = Ask { root_provisioning: provisioning, ..ask(Some(&image), Some(&root)) };
         let old = replaced.map(|n| self.instances[n].own.clone());
-        let request = Request::compile(&asked, &self.class, &Selector::default(), old);
+        let mut request = Request::compile(&asked, &self.class, &Selector::default(), old);
+        let vm = replaced.map(|n| &self.instances[n]).filter(|instance| instance.has_appeared());
+        let mut there =
+            vm.map(|&Instance { volume, committed, uncommitted, .. }| (volume, committed, uncommitted));
+        if let Some((volume, committed, uncommitted)) = there {
+            let usage = Usage { committed, uncommitted };
+            request = request
+                .of_instance(super::Instance { datastore: MoRef(format!("datastore-{volume}-0")), usage });
+        }
         let Selected { backing, claim, .. } = decide(&request, &self.inventory(), &self.ledger).selected?;
+        let volume = (0..self.volumes.len()).find(|n| url(*n) == backing.0).unwrap();
+        there = there.filter(|(present, _, _)| *present == volume);
+        let (committed, uncommitted) =
+            there.map_or((0, 0), |(_, committed, uncommitted)| (committed, uncommitted));
         if let Some(n) = replaced {
-            self.remove(n);
+            if there.is_some() {
+                // The VM and its files stay.
+                let gone = self.instances.remove(n);
+                self.ledger.remove(&gone.own.backing, &gone.own.claim);
+            } else {
+                self.remove(n);
+            }
         }
         self.ledger.add(&backing, &claim);
-        let volume = (0..self.volumes.len()).find(|n| url(*n) == backing.0).unwrap();
         // What its disks will occupy there.
         let factor = if self.volumes[volume].kind == "vsan" { 2 } else { 1 };
         let full = (size.image + size.growth) * factor;
         let written = if size.thick { full } else { size.image * factor };
-        assert_eq!(claim, Claim { bytes: bytes(full), immediate: bytes(written) });
+        let growth = full.saturating_sub(committed + uncommitted);
+        assert_eq!(
+            claim,
+            Claim { bytes: bytes(growth), immediate: bytes(written.saturating_sub(committed)) }
+        );
+        let promised = Claim {
+            bytes: bytes(claim.bytes.get() + committed + uncommitted),
+            immediate: bytes(claim.immediate.get() + committed),
+        };
         self.instances.push(Instance {
             volume,
-            promised: claim,
+            promised,
             own: OwnClaim { backing, claim },
-            confirmed: false,
-            committed: 0,
-            uncommitted: 0,
+            confirmed: committed + uncommitted > 0,
+            committed,
+            uncommitted,
         });
         Some(volume)
     }
@@ -181,7 +207,7 @@ impl World {
         match *step {
             Step::Decide(size) => return self.decide(&size, None),
             Step::DecideAgain(which, size) => {
-                let n = self.one(which, |instance| !instance.has_appeared())?;
+                let n = self.one(which, |_| true)?;
                 return self.decide(&size, Some(n));
             }
             Step::Confirm(which) => {

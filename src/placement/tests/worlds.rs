@@ -1,9 +1,11 @@
 //! Generated worlds: what the oracle reads in plain words, and the same as the decision takes it.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::oracle::{Conditions, HOSTS, Names, Seen, Where, World};
+use super::oracle::{Conditions, HOSTS, Mark, Names, Seen, Where, Wish, World};
 use super::*;
 use crate::api::{
     DiskType, HostAccess, ImageTransfer, Provisioning, Sharing, Strategy as Strategy_, WhenUnsatisfiable,
@@ -40,6 +42,75 @@ fn kinds() -> impl Strategy<Value = Option<String>> {
 }
 
 pub(super) fn one_datastore() -> impl Strategy<Value = Seen> {
+    (plain_datastore(), services()).prop_map(|(seen, services)| Seen {
+        datastore: Datastore {
+            datastore_cluster: services.datastore_cluster,
+            tags: services.tags,
+            custom_attributes: services.custom_attributes,
+            alarms: services.alarms,
+            policies: services.policies,
+            privileges: services.privileges,
+            arrays: services.arrays,
+            endpoints: services.endpoints,
+            ..seen.datastore
+        },
+        ..seen
+    })
+}
+
+pub(super) fn tag(name: &str) -> Tag {
+    Tag { category: "tier".into(), name: name.into() }
+}
+
+/// The names that have a value, with it.
+fn named<T, const N: usize>(names: [&str; N], values: [Option<T>; N]) -> BTreeMap<String, T> {
+    names.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// A datastore of which only that counts which vCenter's services say.
+fn services() -> impl Strategy<Value = Datastore> {
+    let pod = |name: &str| Known(MoRef(format!("group-{name}")));
+    let pods = select(vec![Absent, Withheld, pod("POD-A"), pod("POD-A"), pod("POD-B")]);
+    let alarm = |status| Alarm { name: "usage".into(), status };
+    let (red, yellow) = (alarm(AlarmStatus::Red), alarm(AlarmStatus::Yellow));
+    let alarms = vec![None, Some(vec![]), Some(vec![]), Some(vec![red]), Some(vec![yellow])];
+    let tags = vec![None, Some(vec![]), Some(vec!["fast"]), Some(vec!["fast"]), Some(vec!["fast", "drain"])];
+    let attributes = vec![None, Some(vec![]), Some(vec![("drain", "no")]), Some(vec![("drain", "yes")])];
+    let hosts = |all: &[usize]| all.iter().copied().collect::<HostSet>();
+    let check = || {
+        select(vec![
+            None,
+            Some(PolicyCheck::Incompatible { why: "it is\nslow".into() }),
+            Some(PolicyCheck::Compatible { hosts: None }),
+            Some(PolicyCheck::Compatible { hosts: None }),
+            Some(PolicyCheck::Compatible { hosts: Some(hosts(&[0, 1])) }),
+            Some(PolicyCheck::Compatible { hosts: Some(hosts(&[0, 2, 4])) }),
+        ])
+    };
+    let granted = || select(vec![None, Some(true), Some(true), Some(true), Some(false)]);
+    let active = || select(vec![None, None, Some(true), Some(false)]);
+    let ends = select(vec![None, None, Some(hosts(&[0, 1, 2, 3, 4])), Some(hosts(&[1])), Some(hosts(&[]))]);
+    (
+        (pods, select(tags), select(attributes), select(alarms)),
+        [check(), check()],
+        [granted(), granted()],
+        ([active(), active()], ends),
+    )
+        .prop_map(|((pod, tags, attributes, alarms), checks, granted, (active, endpoints))| Datastore {
+            datastore_cluster: pod,
+            tags: tags.map(|names| names.into_iter().map(tag).collect()),
+            custom_attributes: attributes
+                .map(|all| all.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()),
+            alarms: alarms.map(|all| all.into_iter().collect()),
+            policies: named(["id of gold", "id of silver"], checks),
+            privileges: named(["Datastore.AllocateSpace", "Datastore.Browse"], granted),
+            arrays: named(["array-1", "array-2"], active),
+            endpoints,
+            ..datastore("", "", "")
+        })
+}
+
+fn plain_datastore() -> impl Strategy<Value = Seen> {
     let text = |all: &[&str]| select(all.iter().map(ToString::to_string).collect::<Vec<_>>());
     let mode = select(vec![
         None,
@@ -226,6 +297,48 @@ fn policy() -> impl Strategy<Value = World> {
         )
 }
 
+fn wish() -> impl Strategy<Value = Wish> {
+    (
+        select(vec![None, None, None, Some("gold"), Some("silver")]),
+        select(vec![None, None, None, None, Some("POD-A"), Some("POD-B")]),
+        select(vec![vec![], vec![], vec![], vec!["fast"], vec!["fast", "drain"]]),
+    )
+        .prop_map(|(policy, pod, tags)| Wish { policy, pod, tags })
+}
+
+fn storage() -> impl Strategy<Value = World> {
+    let marks =
+        vec![vec![], vec![], vec![Mark::Attribute], vec![Mark::Tag], vec![Mark::Attribute, Mark::Tag]];
+    let privileges =
+        vec![vec![], vec!["Datastore.AllocateSpace"], vec!["Datastore.AllocateSpace", "Datastore.Browse"]];
+    let consumer = select(privileges).prop_map(|privileges| Some(("VSPHERE.LOCAL\\builder", privileges)));
+    let read = || select(vec![true, true, true, true, true, true, true, false]);
+    let known = vec![
+        None,
+        Some("vsphere.local\\Builder"),
+        Some("vsphere.local\\Builder"),
+        Some("VSPHERE.LOCAL\\other"),
+    ];
+    (
+        (wish(), wish()),
+        select(marks),
+        select(vec![None, None, Some(AlarmStatus::Red), Some(AlarmStatus::Yellow)]),
+        prop_oneof![2 => Just(None), 1 => consumer],
+        (read(), read(), select(known)),
+    )
+        .prop_map(|((class_wish, ask_wish), marks, alarms, consumer, read)| World {
+            class_wish,
+            ask_wish,
+            marks,
+            alarms,
+            consumer,
+            policies_read: read.0,
+            pods_read: read.1,
+            known_consumer: read.2,
+            ..plain()
+        })
+}
+
 /// Nothing is there and nothing is asked.
 fn plain() -> World {
     let anything = || Conditions { types: vec![], names: Names::Any, excludes: Names::Any };
@@ -259,6 +372,15 @@ fn plain() -> World {
         transfer: ImageTransfer::Import,
         do_not_place: false,
         taken: vec![],
+        class_wish: Wish::default(),
+        ask_wish: Wish::default(),
+        marks: vec![],
+        alarms: None,
+        consumer: None,
+        policies_read: false,
+        pods_read: false,
+        known_consumer: None,
+        instance: None,
     }
 }
 
@@ -269,7 +391,11 @@ pub(super) fn world() -> impl Strategy<Value = World> {
     let asks = prop_oneof![
         2 => (disks(), Just(plain())),
         2 => (disks(), policy()),
+        2 => (disks(), storage()),
     ];
+    let instance = (0_u8..20, figure(), figure()).prop_map(|(n, committed, uncommitted)| {
+        Some((format!("datastore-{n}"), committed.unwrap_or(0), uncommitted.unwrap_or(0)))
+    });
     let away = || select(vec![false, false, false, true]);
     (
         prop::collection::vec(one_datastore(), 0..16),
@@ -277,24 +403,27 @@ pub(super) fn world() -> impl Strategy<Value = World> {
         prop::collection::vec(claims, 0..5),
         asks,
         (conditions(), conditions(), conditions()),
-        any::<Option<Index>>(),
+        (any::<Option<Index>>(), prop_oneof![2 => Just(None), 1 => instance]),
     )
-        .prop_map(|(datastores, away, claims, (disks, policy), (limits, class, ask), own)| World {
-            own: own.filter(|_| !claims.is_empty()).map(|own| own.index(claims.len())),
-            datastores: once_each(datastores),
-            away,
-            claims,
-            limits,
-            class,
-            ask,
-            image: disks.image,
-            root: disks.root,
-            root_thick: disks.root_thick,
-            additional: disks.additional,
-            swap: disks.swap,
-            disk_type: disks.disk_type,
-            ..policy
-        })
+        .prop_map(
+            |(datastores, away, claims, (disks, policy), (limits, class, ask), (own, instance))| World {
+                instance,
+                own: own.filter(|_| !claims.is_empty()).map(|own| own.index(claims.len())),
+                datastores: once_each(datastores),
+                away,
+                claims,
+                limits,
+                class,
+                ask,
+                image: disks.image,
+                root: disks.root,
+                root_thick: disks.root_thick,
+                additional: disks.additional,
+                swap: disks.swap,
+                disk_type: disks.disk_type,
+                ..policy
+            },
+        )
 }
 
 /// Of several with one moRef the first is the one that an inventory keeps.
@@ -318,12 +447,51 @@ fn scope(place: &Where) -> ScopeAsk {
     }
 }
 
+fn storage_ask(wish: &Wish) -> StorageAsk {
+    StorageAsk {
+        policy: wish.policy.map(str::to_owned),
+        datastore_cluster: wish.pod.map(str::to_owned),
+        tags: wish.tags.iter().map(|name| tag(name)).collect(),
+    }
+}
+
+fn guards(w: &World) -> Guards {
+    let mark = |mark: &Mark| match mark {
+        Mark::Attribute => SuspendMark::CustomAttribute { name: "drain".into(), value: "yes".into() },
+        Mark::Tag => SuspendMark::Tag(tag("drain")),
+    };
+    Guards {
+        suspend_marks: w.marks.iter().map(mark).collect(),
+        alarms: w.alarms,
+        consumer: w.consumer.as_ref().map(|(user, privileges)| Consumer {
+            user: (*user).to_owned(),
+            privileges: privileges.iter().map(ToString::to_string).collect(),
+        }),
+    }
+}
+
+fn overview(w: &World) -> Overview {
+    let policy = |name: &str| StoragePolicy { id: format!("id of {name}"), name: name.to_owned() };
+    let pod = |name: &str| DatastoreCluster {
+        moref: MoRef(format!("group-{name}")),
+        name: name.to_owned(),
+        path: String::new(),
+    };
+    Overview {
+        policies: w.policies_read.then(|| ["gold", "silver"].map(policy).into()),
+        datastore_clusters: w.pods_read.then(|| ["POD-A", "POD-B"].map(pod).into()),
+        consumer: w.known_consumer.map(str::to_owned),
+        ..Overview::from("vc-1")
+    }
+}
+
 pub(super) fn compile(w: &World) -> (Request, Ledger) {
     let text = |size: Option<u64>| size.map(|size| size.to_string());
     let provisioning = |thick| if thick { Provisioning::Thick } else { Provisioning::Thin };
     let class = ClassRules {
         compute: scope(&w.class_where),
         datastores: parsed(&w.class),
+        storage: storage_ask(&w.class_wish),
         sharing: if w.any_sharing { Sharing::Any } else { Sharing::Shared },
         strategy: w.strategy,
         weights: vec![(Patterns::default().intern("a.*").unwrap(), w.weight)],
@@ -345,6 +513,7 @@ pub(super) fn compile(w: &World) -> (Request, Ledger) {
         if w.do_not_place { WhenUnsatisfiable::DoNotPlace } else { WhenUnsatisfiable::PlaceAnyway };
     let asked = Ask {
         datastores: parsed(&w.ask),
+        storage: storage_ask(&w.ask_wish),
         compute: scope(&w.ask_where),
         disk_type: w.disk_type,
         root_provisioning: provisioning(w.root_thick),
@@ -368,7 +537,11 @@ pub(super) fn compile(w: &World) -> (Request, Ledger) {
     }
     let own = w.own.map(|n| claims[n].clone());
     let taken = w.taken.iter().cloned().map(Backing).collect();
-    (Request::compile(&asked, &class, &parsed(&w.limits), own).spread_from(taken), ledger)
+    let request = Request::compile(&asked, &class, &parsed(&w.limits), own);
+    let request = request.spread_from(taken).guarded(guards(w));
+    let Some((datastore, committed, uncommitted)) = &w.instance else { return (request, ledger) };
+    let usage = Usage { committed: *committed, uncommitted: *uncommitted };
+    (request.of_instance(Instance { datastore: MoRef(datastore.clone()), usage }), ledger)
 }
 
 pub(super) fn seen_by(w: &World) -> Inventory {
@@ -377,5 +550,5 @@ pub(super) fn seen_by(w: &World) -> Inventory {
 
 /// The same world with other datastores.
 pub(super) fn within(w: &World, datastores: Vec<Datastore>) -> Inventory {
-    Inventory::new("vc-1", topology(w.away), datastores)
+    Inventory::new(overview(w), topology(w.away), datastores)
 }

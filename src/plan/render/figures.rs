@@ -21,12 +21,12 @@ pub(super) fn sentence(summary: &Summary) -> String {
     let Summary { total, placed, refused } = *summary;
     let placements = if total == 1 { "placement" } else { "placements" };
     let have = if placed == 1 { "has" } else { "have" };
-    let mut sentence = format!("{placed} of {total} {placements} {have} a datastore");
-    if refused > 0 {
-        let have = if refused == 1 { "has" } else { "have" };
-        sentence.push_str(&format!(", {refused} {have} none"));
-    }
-    sentence
+    let have_none = match refused {
+        0 => String::new(),
+        1 => ", 1 has none".to_owned(),
+        _ => format!(", {refused} have none"),
+    };
+    format!("{placed} of {total} {placements} {have} a datastore{have_none}")
 }
 
 /// How much of a datastore is spoken for, in bytes.

@@ -2,50 +2,61 @@
 //!
 //! Everything from outside stands in code spans: nothing in them is markup, a mention, an issue or a link.
 
+use std::fmt;
+
 use super::figures::{Fill, UNKNOWN, known_size, sentence, size};
-use crate::placement::{bounded_message, clean};
+use super::line;
 use crate::plan::{PlannedDatastore, PlannedPlacement, Report};
 
 /// Longest lists, in bytes each: three of them and the rest stay below the 65,536 characters that GitHub
 /// takes.
 const MAX_LIST: usize = 20_000;
 
-pub(super) fn render(report: &Report) -> String {
-    let mut text = format!("### Berth plan: {}\n", sentence(&report.summary));
-    let (placed, refused): (Vec<_>, Vec<_>) = report.placements.iter().partition(|placement| placement.ready);
-    section(&mut text, "Without a datastore", "", refused.into_iter().map(refusal));
-    let header = "| Placement | Datastore |\n| --- | --- |\n";
-    section(&mut text, "Placed", header, placed.into_iter().map(landing));
-    let (changed, unchanged): (Vec<_>, Vec<_>) = report
-        .datastores
-        .iter()
-        .partition(|datastore| datastore.claimed_before_bytes != datastore.claimed_after_bytes);
-    let header = "| Datastore | VCenter | Type | Capacity | Free | Claimed | Used and claimed |\n\
-                  | --- | --- | --- | ---: | ---: | ---: | ---: |\n";
-    section(&mut text, "Datastores that change", header, changed.into_iter().map(change));
-    if !unchanged.is_empty() {
-        text.push_str(&format!("\nUnchanged datastores: {}.\n", unchanged.len()));
+/// Displays a report.
+pub(super) struct Markdown<'a>(pub(super) &'a Report);
+
+impl fmt::Display for Markdown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(report) = self;
+        writeln!(f, "### Berth plan: {}", sentence(&report.summary))?;
+        let (placed, refused): (Vec<_>, Vec<_>) =
+            report.placements.iter().partition(|placement| placement.ready);
+        section(f, "Without a datastore", "", refused.into_iter().map(refusal))?;
+        let header = "| Placement | Datastore |\n| --- | --- |\n";
+        section(f, "Placed", header, placed.into_iter().map(landing))?;
+        let (changed, unchanged): (Vec<_>, Vec<_>) =
+            report.datastores.iter().partition(|datastore| datastore.changes());
+        let header = "| Datastore | VCenter | Type | Capacity | Free | Claimed | Used and claimed |\n\
+                      | --- | --- | --- | ---: | ---: | ---: | ---: |\n";
+        section(f, "Datastores that change", header, changed.into_iter().map(change))?;
+        if unchanged.is_empty() {
+            Ok(())
+        } else {
+            writeln!(f, "\nUnchanged datastores: {}.", unchanged.len())
+        }
     }
-    text
 }
 
 /// A heading and as many of the lines as there is room for; nothing when there are none.
-fn section(text: &mut String, heading: &str, header: &str, lines: impl ExactSizeIterator<Item = String>) {
+fn section(
+    f: &mut fmt::Formatter<'_>,
+    heading: &str,
+    header: &str,
+    lines: impl ExactSizeIterator<Item = String>,
+) -> fmt::Result {
     let mut left = lines.len();
     if left == 0 {
-        return;
+        return Ok(());
     }
-    text.push_str(&format!("\n#### {heading} ({left})\n\n{header}"));
+    write!(f, "\n#### {heading} ({left})\n\n{header}")?;
     let mut room = MAX_LIST;
     for line in lines {
         let Some(rest) = room.checked_sub(line.len()) else { break };
         room = rest;
-        left -= 1;
-        text.push_str(&line);
+        left = left.saturating_sub(1);
+        f.write_str(&line)?;
     }
-    if left > 0 {
-        text.push_str(&format!("\n{left} more.\n"));
-    }
+    if left > 0 { writeln!(f, "\n{left} more.") } else { Ok(()) }
 }
 
 fn refusal(placement: &PlannedPlacement) -> String {
@@ -80,7 +91,7 @@ fn name(placement: &PlannedPlacement) -> String {
 
 /// Text as a code span that nothing in it can end, in one line of bounded length.
 fn code(text: &str) -> String {
-    let text = bounded_message(&clean(text));
+    let text = line(text);
     if text.trim().is_empty() {
         return "–".to_owned();
     }

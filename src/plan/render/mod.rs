@@ -2,12 +2,18 @@
 //!
 //! Names and messages come from people and from vCenters, so each format makes them harmless in its own way.
 
+mod explanation;
 mod figures;
 mod html;
 mod markdown;
 mod table;
 
+pub use explanation::ExplanationFormat;
+
 use super::Report;
+use crate::placement::{bounded_message, clean};
+use markdown::Markdown;
+use table::Columns;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +49,16 @@ impl Report {
     /// When a serializer fails.
     pub fn render(&self, format: Format, colours: bool) -> Result<String, RenderError> {
         Ok(match format {
-            Format::Table => table::render(self, colours),
+            Format::Table => Columns { report: self, colours }.to_string(),
             Format::Json => serde_json::to_string_pretty(self)? + "\n",
             Format::Yaml => serde_saphyr::to_string(self)?,
-            Format::Markdown => markdown::render(self),
+            Format::Markdown => Markdown(self).to_string(),
             Format::Html => html::render(self),
         })
     }
+}
+
+/// Text from outside as a line of bounded length that moves no cursor.
+fn line(text: &str) -> String {
+    bounded_message(&clean(text))
 }

@@ -51,6 +51,24 @@ fn a_write_that_was_stored_unanswered_is_one_decision() {
     assert_eq!(world.reason(&small), "Placed", "and not twice");
 }
 
+/// What is decided while a refusal is being written does not make it worth a second write: which of the two
+/// comes first would be chance.
+#[test]
+fn the_sight_of_its_own_refusal_is_no_reason_to_look_again() {
+    let mut world = one();
+    world.fates.push_back(Fate::Held);
+    let waiting =
+        world.create("waiting", json!({"image": {"virtualSize": "10Gi"}, "datastores": {"types": ["NFS"]}}));
+    let placed = world.create_sized("placed", 10 * GIB);
+    assert_eq!(world.reason(&placed), "Placed", "now its size would be a second reason");
+    world.let_go(Fate::Done);
+    assert_eq!(world.puts.iter().filter(|key| **key == waiting).count(), 1);
+    assert_eq!(world.objects[&waiting].status["decision"]["rejections"].as_array().unwrap().len(), 1);
+    // Whatever else is said of it is.
+    world.edit(&waiting, |spec| spec["datastores"]["types"] = json!(["VVOL"]));
+    assert_eq!(world.objects[&waiting].status["decision"]["rejections"].as_array().unwrap().len(), 3);
+}
+
 #[test]
 fn a_write_that_was_lost_is_sent_again() {
     let mut world = one();

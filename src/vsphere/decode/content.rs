@@ -1,6 +1,7 @@
 //! `RetrieveServiceContent`: who the server is, and where its managers are. No I/O.
 
 use super::{frame_ref, shown};
+use crate::placement::Overview;
 use crate::vsphere::soap::{
     Ref,
     reader::{Reader, XmlError},
@@ -22,6 +23,11 @@ pub(crate) struct ServiceContent {
 }
 
 impl ServiceContent {
+    /// What it says of the vCenter as a whole.
+    pub fn overview(&self) -> Overview {
+        Overview { version: self.version.clone(), ..self.instance_uuid.clone().into() }
+    }
+
     /// Reads the children of `RetrieveServiceContentResponse`.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, XmlError> {
         let (mut root, mut collector, mut views, mut sessions) = (None, None, None, None);

@@ -25,7 +25,7 @@ fn apply(cache: &mut Cache, objects: &str) {
 fn snapshot_of(objects: &str) -> Snapshot {
     let mut cache = Cache::default();
     apply(&mut cache, objects);
-    cache.snapshot("u")
+    cache.snapshot("u".into())
 }
 
 fn tree() -> String {
@@ -81,7 +81,7 @@ fn what_is_in_an_object_that_is_left_out_is_in_none() {
                   <name>name</name><op>assign</op><val>a\u{202e}b</val></changeSet></objectSet>";
     let mut cache = Cache::default();
     apply(&mut cache, &(tree() + &host + &samples::datastore_enter("datastore-1", "one", 2, 1) + rename));
-    let inventory = cache.snapshot("u").inventory;
+    let inventory = cache.snapshot("u".into()).inventory;
     assert_eq!(inventory.datastores()[0].datacenter, None);
 }
 
@@ -121,11 +121,11 @@ fn an_odd_object_comes_back_when_it_makes_sense_again() {
         &mut cache,
         &samples::datastore_enter("datastore-1", "one", 2, 1).replace("<freeSpace>1", "<freeSpace>x"),
     );
-    assert_eq!(cache.snapshot("u").skipped_count(), 1);
+    assert_eq!(cache.snapshot("u".into()).skipped_count(), 1);
     let repair = samples::datastore_enter("datastore-1", "one", 2, 1).replace("<kind>enter", "<kind>modify");
     apply(&mut cache, &repair);
-    assert_eq!(cache.snapshot("u").skipped_count(), 0);
-    assert_eq!(cache.snapshot("u").inventory.datastores()[0].free, Some(1));
+    assert_eq!(cache.snapshot("u".into()).skipped_count(), 0);
+    assert_eq!(cache.snapshot("u".into()).inventory.datastores()[0].free, Some(1));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_vcenter_withholds_is_unknown_not_absent_from_the_inventory() {
     let set = soap::answer(&document, "WaitForUpdatesEx", UpdateSet::read).unwrap().unwrap().unwrap();
     let mut cache = Cache::default();
     set.objects.into_iter().for_each(|object| cache.apply(object));
-    let snapshot = cache.snapshot("u");
+    let snapshot = cache.snapshot("u".into());
     let [kept] = snapshot.inventory.datastores() else { panic!() };
     assert_eq!((kept.capacity, kept.accessible, kept.kind.as_ref()), (None, None, None));
     assert_eq!((snapshot.withheld, snapshot.skipped_count()), (1, 0));
@@ -152,15 +152,15 @@ fn a_removed_property_is_unknown_and_a_late_change_resurrects_nothing() {
         )
     };
     apply(&mut cache, &change("summary.freeSpace", "assign", "<val xsi:type=\"xsd:long\">2</val>"));
-    assert_eq!(cache.snapshot("u").inventory.datastores()[0].free, Some(2));
+    assert_eq!(cache.snapshot("u".into()).inventory.datastores()[0].free, Some(2));
     apply(&mut cache, &change("summary.freeSpace", "remove", ""));
-    assert_eq!(cache.snapshot("u").inventory.datastores()[0].free, None);
+    assert_eq!(cache.snapshot("u".into()).inventory.datastores()[0].free, None);
     apply(&mut cache, &change("summary", "indirectRemove", ""));
-    assert_eq!(cache.snapshot("u").inventory.datastores()[0].capacity, None);
+    assert_eq!(cache.snapshot("u".into()).inventory.datastores()[0].capacity, None);
     let leave = "<objectSet><kind>leave</kind><obj type=\"Datastore\">datastore-1</obj></objectSet>";
     apply(&mut cache, &format!("{leave}{leave}"));
     apply(&mut cache, &change("name", "assign", "<val>late</val>"));
-    assert!(cache.snapshot("u").inventory.datastores().is_empty());
+    assert!(cache.snapshot("u".into()).inventory.datastores().is_empty());
 }
 
 /// A step in the life of a small vCenter.
@@ -360,11 +360,11 @@ proptest! {
             let sent = world.happen(event);
             apply(&mut cache, &sent);
             world.read_mounts(&mut cache);
-            let followed = cache.snapshot("u");
+            let followed = cache.snapshot("u".into());
             let mut fresh = Cache::default();
             apply(&mut fresh, &world.everything());
             world.read_mounts(&mut fresh);
-            let anew = fresh.snapshot("u");
+            let anew = fresh.snapshot("u".into());
             prop_assert_eq!(followed.inventory.datastores(), anew.inventory.datastores());
             prop_assert_eq!(followed.inventory.compute(), anew.inventory.compute());
             prop_assert_eq!(followed.inventory.version(), anew.inventory.version());

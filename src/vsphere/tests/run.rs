@@ -29,7 +29,7 @@ async fn pages_become_one_snapshot_and_silence_confirms_it() {
     let (first, skipped) = running.inventory().await;
     assert_eq!((first.datastores().len(), skipped), (2, 0));
     assert!(first.datastores().iter().all(|d| first.datacenter_of(d).is_some_and(|dc| dc.name == "DC0")));
-    assert_eq!(first.instance_uuid, "uuid-1");
+    assert_eq!((first.instance_uuid.as_str(), first.vcenter_version.as_str()), ("uuid-1", "8.0.3"));
     assert!(matches!(running.next().await, Some(Report::Confirmed { .. })));
     // A repeated object changes nothing.
     assert!(matches!(running.next().await, Some(Report::Confirmed { .. })));

@@ -1,7 +1,5 @@
 //! How full a datastore is before and after the plan, as a picture. Its numbers stand beside it. No I/O.
 
-use std::fmt::Write as _;
-
 use maud::{Markup, html};
 
 use crate::plan::render::figures::Fill;
@@ -12,23 +10,27 @@ const WIDTH: u32 = 1000;
 const MIN_WIDTH: u64 = 4;
 /// Height of one of the two bars.
 const HEIGHT: u32 = 6;
+/// Where the upper one begins.
+const BEFORE: u32 = 0;
 /// Where the lower one begins.
 const AFTER: u32 = 9;
 
 /// Three parts, each one path over both bars: used, claimed before, claimed by the plan.
 pub(super) fn draw(fill: &Fill) -> Markup {
     let stays = fill.before.min(fill.after);
-    let (used, mut kept, mut added) = (Path::default(), Path::default(), Path::default());
-    let used = used.with(0, 0, width(fill, fill.used)).with(AFTER, 0, width(fill, fill.used));
-    let begin = width(fill, fill.used);
-    kept = kept.with(0, begin, width(fill, fill.before)).with(AFTER, begin, width(fill, stays));
-    let begin = begin.saturating_add(width(fill, stays));
-    added = added.with(AFTER, begin, width(fill, fill.after.saturating_sub(stays)));
+    let used = width(fill, fill.used);
+    let end = used.saturating_add(width(fill, stays));
+    let parts = [
+        ("used", rectangle(BEFORE, 0, used) + &rectangle(AFTER, 0, used)),
+        (
+            "kept",
+            rectangle(BEFORE, used, width(fill, fill.before)) + &rectangle(AFTER, used, width(fill, stays)),
+        ),
+        ("added", rectangle(AFTER, end, width(fill, fill.after.saturating_sub(stays)))),
+    ];
     html! {
         svg viewBox="0 0 1000 15" preserveAspectRatio="none" aria-hidden="true" {
-            @for (class, path) in [("used", used), ("kept", kept), ("added", added)] {
-                @if !path.0.is_empty() { path class=(class) d=(path.0) {} }
-            }
+            @for (class, path) in parts.iter().filter(|(_, path)| !path.is_empty()) { path class=(class) d=(path) {} }
         }
     }
 }
@@ -37,19 +39,12 @@ fn width(fill: &Fill, bytes: u64) -> u64 {
     if bytes == 0 { 0 } else { fill.share(bytes, WIDTH).max(MIN_WIDTH) }
 }
 
-/// Rectangles in SVG's words.
-#[derive(Default)]
-struct Path(String);
-
-impl Path {
-    /// One more, as far as it is within the picture.
-    fn with(mut self, top: u32, begin: u64, width: u64) -> Self {
-        let end = begin.saturating_add(width).min(u64::from(WIDTH));
-        if let Some(width) = end.checked_sub(begin).filter(|width| *width > 0) {
-            // Writing to a string does not fail.
-            let _ = write!(self.0, "M{begin} {top}h{width}v{HEIGHT}h-{width}z");
-        }
-        self
+/// In SVG's words, as far as it is within the picture.
+fn rectangle(top: u32, begin: u64, width: u64) -> String {
+    let end = begin.saturating_add(width).min(u64::from(WIDTH));
+    match end.saturating_sub(begin) {
+        0 => String::new(),
+        width => format!("M{begin} {top}h{width}v{HEIGHT}h-{width}z"),
     }
 }
 

@@ -13,22 +13,22 @@
 //! where s is how many sets there are. Then, when there are details, one number for each refused cell: 0, or
 //! the detail's place from 1. `page.js` reads it.
 
-use std::io::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use miniz_oxide::deflate::compress_to_vec;
 use serde_json::json;
 
 use crate::api::RejectionCode;
-use crate::placement::clean;
+use crate::plan::render::line;
 use crate::plan::{Cell, Matrix, Report};
 
 /// Up to so many cells, every rank is told.
 const MAX_RANKED_CELLS: usize = 50_000;
 /// Beyond, only those of so many candidates: the ranks of a row are a permutation, which does not pack.
 const MAX_RANK: u32 = 10;
+
+/// The most that DEFLATE tries.
+const LEVEL: u8 = 9;
 
 const ELSEWHERE: u32 = 0;
 const NOT_EVALUATED: u32 = 1;
@@ -52,7 +52,7 @@ impl Packed {
         let place = |code| codes.iter().position(|other| other == code);
         let sets: Vec<Vec<_>> =
             matrix.code_sets.iter().map(|set| set.iter().filter_map(place).collect()).collect();
-        let details: Vec<_> = matrix.details.iter().map(|detail| clean_lines(detail)).collect();
+        let details: Vec<_> = matrix.details.iter().map(|detail| lines(detail)).collect();
         let words = json!({"sets": sets, "details": details}).to_string();
         Self { codes, words: pack(words.as_bytes()), cells: pack(&numbers(matrix, report)) }
     }
@@ -100,12 +100,9 @@ fn put(bytes: &mut Vec<u8>, mut number: u32) {
     }
 }
 
-/// Raw DEFLATE, then base64. Writing to memory does not fail; a page whose matrix is empty says that it
-/// cannot be read.
+/// Raw DEFLATE, then base64.
 fn pack(bytes: &[u8]) -> String {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    let packed = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    BASE64.encode(packed.unwrap_or_default())
+    BASE64.encode(compress_to_vec(bytes, LEVEL))
 }
 
 /// The capitals of a code, three at most: `NMO` for `NotMountedOnHosts`.
@@ -113,15 +110,89 @@ pub(super) fn short(code: RejectionCode) -> String {
     code.as_str().chars().filter(char::is_ascii_uppercase).take(3).collect()
 }
 
-fn clean_lines(text: &str) -> String {
-    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+fn lines(text: &str) -> String {
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use miniz_oxide::inflate::decompress_to_vec;
+    use serde_json::Value;
+
     use super::*;
+    use crate::plan::{PlannedDatastore, PlannedPlacement, Row, Summary};
+
+    /// A report without a matrix of its own.
+    fn report(placements: usize, datastores: usize) -> Report {
+        let placement = PlannedPlacement {
+            namespace: "shop".to_owned(),
+            name: "web".to_owned(),
+            ready: true,
+            reason: "Placed".to_owned(),
+            message: String::new(),
+            status: Value::Null,
+        };
+        let datastore = PlannedDatastore {
+            vcenter: "vc".to_owned(),
+            name: "ds".to_owned(),
+            mo_ref: "datastore-1".to_owned(),
+            kind: "VMFS".to_owned(),
+            capacity_bytes: None,
+            free_bytes: None,
+            claimed_before_bytes: 0,
+            claimed_after_bytes: 0,
+        };
+        Report {
+            api_version: crate::plan::API_VERSION,
+            placements: vec![placement; placements],
+            datastores: vec![datastore; datastores],
+            summary: Summary::default(),
+            matrix: None,
+        }
+    }
+
+    fn unpack(packed: &str) -> Vec<u8> {
+        decompress_to_vec(&BASE64.decode(packed).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_page_carries_every_cell_and_each_word_once() {
+        use RejectionCode::{MaintenanceMode, NotShared, TypeNotAllowed};
+        let refused = |codes, detail| Cell::Refused { codes, detail };
+        let cells = vec![
+            Cell::Elsewhere,
+            Cell::Eligible { rank: 2 },
+            Cell::Eligible { rank: 0 },
+            refused(1, Some(1)),
+        ];
+        let mut matrix = Matrix {
+            rows: vec![Row { cells }, Row { cells: vec![refused(0, None)] }],
+            code_sets: vec![vec![NotShared], vec![TypeNotAllowed, NotShared]],
+            details: vec!["a\u{1b}".to_owned(), "b\nc\td".to_owned()],
+        };
+        let packed = Packed::new(&matrix, &report(2, 4));
+        assert_eq!(packed.codes, [TypeNotAllowed, NotShared]);
+        assert!(!packed.codes.contains(&MaintenanceMode));
+        let words: Value = serde_json::from_slice(&unpack(&packed.words)).unwrap();
+        assert_eq!(words, json!({"sets": [[1], [0, 1]], "details": ["a\u{fffd}", "b\nc\u{fffd}d"]}));
+        let numbers = [0, 6, 2, 4, 3, 1, 1, 1];
+        assert_eq!(unpack(&packed.cells), [&numbers[..], &[2, 0]].concat());
+        matrix.details.clear();
+        assert_eq!(unpack(&Packed::new(&matrix, &report(2, 4)).cells), numbers, "no details at all");
+    }
+
+    #[test]
+    fn a_large_page_names_the_first_ten_ranks_only() {
+        let ranks = [1, 10, 11].map(|rank| Cell::Eligible { rank });
+        let matrix = Matrix { rows: vec![Row { cells: ranks.to_vec() }], ..Matrix::default() };
+        for (rows, third) in [(MAX_RANKED_CELLS / 4, 13), (MAX_RANKED_CELLS / 4 + 1, 2)] {
+            let cells = unpack(&Packed::new(&matrix, &report(rows, 4)).cells);
+            assert_eq!(cells[..5], [3, 12, third, 1, 1], "{rows} rows");
+            assert_eq!(cells.len(), 4 * rows);
+        }
+    }
 
     #[test]
     fn no_two_codes_are_short_for_the_same() {

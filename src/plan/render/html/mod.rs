@@ -13,12 +13,14 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::figures::{Fill, UNKNOWN, known_size, sentence, size};
-use crate::placement::clean;
+use super::line;
 use crate::plan::{PlannedDatastore, PlannedPlacement, Report};
 use matrix::Packed;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
+const HELP: &str = "Arrow keys move from cell to cell; Home, End and the page keys leap; Enter goes to the selected \
+                    datastore, as a click on the placement does.";
 /// Keeps the source of a long page readable.
 const LINE: PreEscaped<&str> = PreEscaped("\n");
 
@@ -67,7 +69,7 @@ fn heading(report: &Report) -> Markup {
     let kept = report.datastores.iter().fold(0_u64, |sum, datastore| {
         sum.saturating_add(datastore.claimed_after_bytes.saturating_sub(datastore.claimed_before_bytes))
     });
-    let changed = report.datastores.iter().filter(|datastore| changes(datastore)).count();
+    let changed = report.datastores.iter().filter(|datastore| datastore.changes()).count();
     html! {
         h1 { "Berth plan" }
         p.lead { (sentence(&report.summary)) "." }
@@ -99,18 +101,17 @@ fn matrix_section(packed: &Packed) -> Markup {
         section #matrix aria-labelledby="matrix-title" {
             h2 #matrix-title { "Matrix" }
             p.muted #matrix-note {
-                "Every placement against every datastore needs JavaScript; the messages below say the most of it."
+                "Every placement against every datastore needs JavaScript; the messages below say most of it."
             }
             div #board hidden {
                 div #grid role="grid" aria-labelledby="matrix-title" aria-describedby="matrix-help" {}
-                aside #detail aria-live="polite" aria-label="Selected cell" {}
+                aside #detail tabindex="0" aria-label="Selected cell" {}
             }
             div #legend hidden {
-                p.muted #matrix-help { "Arrow keys move from cell to cell; Home, End and the page keys leap; Enter goes to the selected datastore, \
-                 as a click on the placement does." }
+                p.muted #matrix-help { (HELP) }
                 ul {
                     (sign("selected", "✓", "Selected", "The placement gets this datastore."))
-                    (sign("eligible", "2", "Eligible", "Every rule holds; the number is its rank, a dot has none."))
+                    (sign("eligible", "2", "Eligible", "Every rule holds; 2 is its rank. Large plans rank the first ten."))
                     (sign("one", "ABC", "One rule fails", "This one reason stands in its way."))
                     (sign("several", "ABC+", "Several rules fail", "The first of its reasons is named."))
                     (sign("elsewhere", "·", "Elsewhere", "The datastore is another vCenter's."))
@@ -150,10 +151,10 @@ fn placement_row(placement: &PlannedPlacement) -> Markup {
     let (class, mark) = if placement.ready { ("placed", "✓") } else { ("refused", "✕") };
     html! {
         tr class=(class) {
-            th { (clean(&placement.namespace)) "/" wbr; b { (clean(&placement.name)) } }
-            td { (placement.datastore().map_or_else(|| "–".to_owned(), clean)) }
-            td { i aria-hidden="true" { (mark) } " " (clean(&placement.reason)) }
-            td { (clean(&placement.message)) }
+            th { (line(&placement.namespace)) "/" wbr; b { (line(&placement.name)) } }
+            td { (placement.datastore().map_or_else(|| "–".to_owned(), line)) }
+            td { i aria-hidden="true" { (mark) } " " (line(&placement.reason)) }
+            td { (line(&placement.message)) }
         }
     }
 }
@@ -183,14 +184,14 @@ fn datastores(datastores: &[PlannedDatastore]) -> Markup {
 fn datastore_row(datastore: &PlannedDatastore) -> Markup {
     let fill = Fill::of(datastore);
     html! {
-        tr class=[changes(datastore).then_some("changed")] {
-            th { b { (clean(&datastore.name)) } }
-            td { (clean(&datastore.vcenter)) }
-            td { (clean(&datastore.kind)) }
+        tr class=[datastore.changes().then_some("changed")] {
+            th { b { (line(&datastore.name)) } }
+            td { (line(&datastore.vcenter)) }
+            td { (line(&datastore.kind)) }
             td { @if let Some(fill) = &fill { (bar::draw(fill)) } }
             td.n {
                 @match &fill {
-                    Some(fill) if changes(datastore) => {
+                    Some(fill) if datastore.changes() => {
                         (fill.percent(fill.before)) " → " (fill.percent(fill.after))
                     }
                     Some(fill) => (fill.percent(fill.after)),
@@ -203,8 +204,4 @@ fn datastore_row(datastore: &PlannedDatastore) -> Markup {
             td.n { (size(datastore.claimed_after_bytes)) }
         }
     }
-}
-
-fn changes(datastore: &PlannedDatastore) -> bool {
-    datastore.claimed_before_bytes != datastore.claimed_after_bytes
 }

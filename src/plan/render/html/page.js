@@ -12,6 +12,10 @@
   }));
   const placements = items("placements");
   const datastores = items("datastores");
+  // Where all are of one namespace, the matrix has more use for the room.
+  const namespaces = new Set(placements.map(({ row }) => row.cells[0].firstChild.data));
+  const label = ({ row, name }) => (row.classList.contains("refused") ? "✕ " : "")
+    + (namespaces.size > 1 ? name : row.cells[0].querySelector("b").textContent);
   const view = { rows: placements, columns: datastores };
   let draw = () => {};
 
@@ -49,7 +53,7 @@
     packed = await unpack("matrix-cells");
   } catch (error) {
     $("matrix-note").textContent = `The matrix cannot be read (${error.message}): a browser from 2023 or later `
-      + "is needed. The messages below say the most of it.";
+      + "is needed. The messages below say most of it.";
     return;
   }
   let at = 0;
@@ -57,7 +61,7 @@
     for (let value = 0, shift = 0; ; shift += 7) {
       const byte = packed[at++];
       value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
+      if (!(byte >= 0x80)) return value;
     }
   };
   const SETS = 3, RANKS = SETS + words.sets.length;
@@ -97,7 +101,7 @@
     element.append(...children);
     return element;
   };
-  const cellOf = (role, className, row, column, properties) => {
+  const cellOf = (role, className, column, properties) => {
     const element = make("div", { role, className, ...properties });
     element.ariaColIndex = column + 2;
     if (column >= 0) element.style.left = `${nameWidth() + column * CELL.width}px`;
@@ -109,7 +113,8 @@
   const current = { row: 0, column: 0 };
   const drawn = new Map();
   let space, head;
-  const nameWidth = () => (window.innerWidth < 700 ? 130 : 240);
+  const longest = Math.max(0, ...placements.map((placement) => label(placement).length));
+  const nameWidth = () => Math.max(90, Math.min(24 + longest * 8, window.innerWidth < 700 ? 130 : 240));
   const sight = (from, length, size, count, keep) => {
     const first = Math.max(0, Math.floor(from / size) - MARGIN);
     const last = Math.min(count - 1, Math.ceil((from + length) / size) + MARGIN);
@@ -127,7 +132,7 @@
     grid.ariaColCount = view.columns.length + 1;
     head = make("div", { role: "row", className: "row head" });
     head.ariaRowIndex = 1;
-    const corner = cellOf("columnheader", "corner", 0, -1, { textContent: "Placement" });
+    const corner = cellOf("columnheader", "corner", -1, { textContent: "Placement" });
     corner.style.width = `${nameWidth()}px`;
     head.append(corner);
     space = make("div", { role: "rowgroup", className: "space" }, head);
@@ -139,7 +144,7 @@
   const makeRow = (place) => {
     const placement = view.rows[place];
     const refused = placement.row.classList.contains("refused") ? " refused" : "";
-    const name = cellOf("rowheader", `name${refused}`, place, -1, { textContent: placement.name, title: placement.name });
+    const name = cellOf("rowheader", `name${refused}`, -1, { textContent: label(placement), title: placement.name });
     name.style.width = `${nameWidth()}px`;
     const row = make("div", { role: "row", className: "row" }, name);
     row.ariaRowIndex = place + 2;
@@ -149,14 +154,14 @@
   };
   const makeCell = (row, column) => {
     const found = verdict(placeOf(view.rows[row], view.columns[column]));
-    const cell = cellOf("gridcell", `cell ${found.kind}`, row, column, { textContent: found.sign, tabIndex: -1 });
+    const cell = cellOf("gridcell", `cell ${found.kind}`, column, { textContent: found.sign, tabIndex: -1 });
     cell.ariaLabel = `${view.columns[column].name}: ${found.words}`;
     Object.assign(cell.dataset, { row, column });
     return cell;
   };
   const makeColumn = (column) => {
     const { name } = view.columns[column];
-    return cellOf("columnheader", "column", 0, column, { textContent: name, title: name });
+    return cellOf("columnheader", "column", column, { textContent: name, title: name });
   };
 
   draw = (all) => {
