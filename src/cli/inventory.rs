@@ -170,14 +170,15 @@ fn reading_mounts(inventory: &Inventory) -> String {
 fn advice(error: &vsphere::Error) -> String {
     let advice = match error {
         vsphere::Error::Certificate(problem) => match problem {
-            CertificateProblem::Chain(_) => "; give its CA with --ca, or its thumbprint with --thumbprint",
+            CertificateProblem::Chain(_) | CertificateProblem::Trust(_) => {
+                "; give its CA with --ca, or its thumbprint with --thumbprint"
+            }
             CertificateProblem::Name => {
                 "; give one of the names that it is issued for with --server, or its thumbprint with --thumbprint"
             }
             CertificateProblem::Thumbprint(_) => "; find out why before you give that one with --thumbprint",
             CertificateProblem::Expired => "; look at the clocks of both, or have it renewed",
             CertificateProblem::Key => "; another server answers in its place",
-            CertificateProblem::Trust(_) => "; give its CA with --ca, or its thumbprint with --thumbprint",
         },
         vsphere::Error::InvalidLogin => {
             "; check --username (such as NAME@vsphere.local) and the password file before trying again: several \

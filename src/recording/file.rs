@@ -70,6 +70,7 @@ pub(super) struct Policy {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Place {
     pub mo_ref: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Inventory path, for example `/DC0/host/C0`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -80,6 +81,7 @@ pub(super) struct Place {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Host {
     pub mo_ref: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,

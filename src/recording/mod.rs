@@ -35,8 +35,8 @@
 //! | `datacenters`, `clusters`, `hosts`, `datastores` | lists; a standalone host is in a cluster of its own | empty |
 //!
 //! Every object has a `moRef`, which is there once in the whole file, and a `name` without vCenter's `%2f`, `%5c`
-//! and `%25` escapes, empty when vCenter does not show it. All but datastores have a `path`, for example
-//! `/DC0/host/C0`, absent when vCenter does not show the whole way up. Of a host:
+//! and `%25` escapes. All but datastores have a `path`, for example `/DC0/host/C0`, which is absent when vCenter
+//! does not show the whole way up. Of a host:
 //!
 //! | field | what it is | when absent |
 //! |---|---|---|

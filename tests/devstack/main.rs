@@ -25,6 +25,7 @@ mod tls;
 mod cel;
 mod herd;
 mod history;
+mod inventory;
 mod main_job;
 mod plan;
 mod proxy;

@@ -32,6 +32,7 @@ mod broken_placement;
 mod cel;
 mod controller;
 mod crd_files;
+mod inventory;
 mod kube_api;
 mod manifests;
 mod nonsense;

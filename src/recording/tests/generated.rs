@@ -1,0 +1,175 @@
+//! Generated recordings: everything that the adapter can make of a vCenter, with names that cannot be overlooked.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::*;
+use crate::placement::{Bytes, Cluster, Compute, Datacenter, Host};
+
+/// Is in every name, folder, url, address and identity, and in nothing else.
+pub(super) const MARK: &str = "Zorg";
+
+/// So few that some are equal, and some not shown.
+fn name() -> impl Strategy<Value = String> {
+    let some = r#"[/a%"\\ é]{0,2}"#.prop_map(|rest| format!("{MARK}{rest}"));
+    prop_oneof![9 => some, 1 => Just(String::new())]
+}
+
+/// Where an object is, in folders; not shown, or not as vCenter would say it.
+fn path(above: &str, folder: Option<String>, name: &str, kind: u8) -> String {
+    let name = name.replace('/', "%2f");
+    match (kind, folder) {
+        (0, _) => String::new(),
+        (1, folder) => format!("{}/{MARK}", folder.unwrap_or_default()),
+        (_, Some(folder)) => format!("{above}/{}/{name}", folder.replace('/', "%2f")),
+        (_, None) => format!("{above}/{name}"),
+    }
+}
+
+type Place = (String, Option<String>, u8);
+
+fn place() -> impl Strategy<Value = Place> {
+    (name(), option::of(name()), 0_u8..12)
+}
+
+type HostParts = (Place, Option<Index>, Option<Index>, bool);
+
+fn compute_of(datacenters: Vec<Place>, clusters: Vec<(Place, Index)>, hosts: Vec<HostParts>) -> Compute {
+    let moref = |kind: &str, number: usize| MoRef(format!("{kind}-{number}"));
+    let datacenters: Vec<_> = datacenters
+        .into_iter()
+        .zip(0..)
+        .map(|((name, folder, kind), n)| Datacenter {
+            moref: moref("datacenter", n),
+            path: path("", folder, &name, kind),
+            name,
+        })
+        .collect();
+    let clusters: Vec<_> = clusters
+        .into_iter()
+        .zip(0..)
+        .map(|(((name, folder, kind), above), n)| {
+            let above = if datacenters.is_empty() { "" } else { &above.get(&datacenters).path };
+            let path = path(&format!("{above}/host"), folder, &name, kind);
+            Cluster { moref: moref("domain-c", n), path, name }
+        })
+        .collect();
+    let hosts = hosts.into_iter().zip(0..).map(|(((name, folder, kind), cluster, datacenter, away), n)| {
+        let cluster = cluster.filter(|_| !clusters.is_empty()).map(|index| index.get(&clusters));
+        let datacenter = datacenter.filter(|_| !datacenters.is_empty()).map(|index| index.get(&datacenters));
+        let above = cluster.map_or("/host", |cluster| cluster.path.as_str());
+        Host {
+            moref: moref("host", n),
+            path: path(above, folder, &name, kind),
+            name,
+            cluster: cluster.map(|one| one.moref.clone()),
+            datacenter: datacenter.map(|one| one.moref.clone()),
+            in_maintenance: away,
+        }
+    });
+    let hosts = hosts.collect();
+    Compute::new(datacenters, clusters, hosts)
+}
+
+fn compute() -> impl Strategy<Value = Compute> {
+    let clusters = vec((place(), any::<Index>()), 0..4);
+    let host = || {
+        (
+            place(),
+            option::weighted(0.9, any::<Index>()),
+            option::weighted(0.9, any::<Index>()),
+            prop::bool::weighted(0.2),
+        )
+    };
+    // More than a word of a host set, sometimes.
+    let hosts = prop_oneof![4 => vec(host(), 0..6), 1 => vec(host(), 60..70)];
+    (vec(place(), 0..3), clusters, hosts)
+        .prop_map(|(datacenters, clusters, hosts)| compute_of(datacenters, clusters, hosts))
+}
+
+/// Around the sizes that are asked for, and at the edges.
+fn size() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![
+        8 => (0..4_u64).prop_map(|some| Some(some * 20 * GIB)),
+        1 => select(vec![Some(0), Some(1), Some(Bytes::MAX.get())]),
+        1 => Just(None),
+    ]
+}
+
+fn property<T: Clone + std::fmt::Debug + 'static>(
+    value: impl Strategy<Value = T>,
+) -> impl Strategy<Value = Property<T>> {
+    prop_oneof![2 => Just(Property::Absent), 1 => Just(Property::Withheld), 2 => value.prop_map(Property::Known)]
+}
+
+/// Whatever vCenter can say of one.
+fn any_datastore() -> impl Strategy<Value = Datastore> {
+    let kinds = vec![Some("VMFS"), Some("NFS"), Some("vsan"), Some("VVOL"), Some("new"), None];
+    let modes = vec![None, Some("normal"), Some("inMaintenance")];
+    let flag = || select(vec![Some(true), Some(false), None]);
+    (
+        (select(kinds), select(modes), flag(), flag()),
+        (size(), size(), size()),
+        (property((0..100_u64).prop_map(|gib| gib * GIB)), property(any::<bool>())),
+        option::of(any::<i64>()),
+    )
+        .prop_map(
+            |((kind, mode, accessible, shared), (capacity, free, uncommitted), (most, thin), nanos)| {
+                Datastore {
+                    kind: kind.map(Into::into),
+                    maintenance_mode: mode.map(Into::into),
+                    accessible,
+                    multiple_host_access: shared,
+                    capacity,
+                    free,
+                    uncommitted,
+                    max_virtual_disk: most,
+                    thin_provisioning: thin,
+                    figures_time: nanos.map(|n| jiff::Timestamp::from_nanosecond(n.into()).unwrap()),
+                    ..datastore("", "", "")
+                }
+            },
+        )
+}
+
+/// One that is likely to be eligible, and as good as others.
+fn good_datastore() -> impl Strategy<Value = Datastore> {
+    let good = |free| Datastore { free: Some(free * 20 * GIB), ..datastore("", "", "VMFS") };
+    (1..4_u64).prop_map(good)
+}
+
+pub(super) fn one() -> impl Strategy<Value = Recording> {
+    let mount = || {
+        let other = select(vec![Mount::ReadOnly, Mount::Inaccessible, Mount::Unmounted]);
+        prop_oneof![1 => Just(Mount::Usable), 1 => other]
+    };
+    let mounts = prop_oneof![3 => Just(Some(vec![Mount::Usable; 70])), 1 => option::of(vec(mount(), 70))];
+    let url = prop_oneof![1 => Just(String::new()), 2 => "[a-d]".prop_map(|v| format!("ds:///{MARK}/{v}/"))];
+    let datastore = prop_oneof![1 => any_datastore(), 2 => good_datastore()];
+    let datastore = (datastore, name(), url, 0..200_u16, option::weighted(0.9, any::<Index>()), mounts);
+    (compute(), vec(datastore, 0..12), select(vec!["", "8.0.3", "9.0"])).prop_map(
+        |(compute, datastores, version)| {
+            let datastores =
+                datastores.into_iter().map(|(datastore, name, url, number, datacenter, mounts)| Datastore {
+                    moref: MoRef(format!("datastore-{number}")),
+                    name,
+                    url,
+                    datacenter: datacenter
+                        .filter(|_| !compute.datacenters().is_empty())
+                        .map(|index| index.get(compute.datacenters()).moref.clone()),
+                    mounts: mounts.map_or(Mounts::Missing, |mounts| {
+                        Mounts::Read((0..compute.hosts().len()).zip(mounts).collect())
+                    }),
+                    ..datastore
+                });
+            let datastores = datastores.collect();
+            Recording {
+                server: format!("https://{}.example.com:8443", MARK.to_lowercase()),
+                version: version.to_owned(),
+                inventory: Inventory::new(format!("{MARK}-{UUID}"), compute, datastores),
+            }
+        },
+    )
+}

@@ -1,0 +1,226 @@
+//! What holds of every recording.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree as _;
+
+use super::generated::{self, MARK};
+use super::*;
+use crate::api::{HostAccess, RejectionCode, Sharing, Strategy as Strategy_, WhenUnsatisfiable};
+use crate::placement::{
+    Ask, Backing, Bytes, Claim, ClassRules, Cluster, Datacenter, Decision, Host, Ledger, Patterns, Request,
+    ScopeAsk, Selector, Spread, Verdict, decide, explain,
+};
+
+/// Everything in it, and not only what an inventory is equal by.
+fn content(recording: &Recording) -> String {
+    let Recording { server, version, inventory } = recording;
+    format!("{server} {version} {:?} {:?}", inventory.compute(), inventory.datastores())
+}
+
+/// The shape of every text, and which texts are equal, but for their words.
+fn unnamed(decision: &Decision, recording: &Recording) -> impl Eq + std::fmt::Debug + use<> {
+    let selected = decision.selected.as_ref().map(|selected| {
+        let clusters = recording.inventory.compute().clusters();
+        let cluster = selected.cluster.as_ref().map(|served| {
+            // The name is for display; which ones have it is not.
+            let named =
+                clusters.iter().filter(|cluster| crate::placement::clean(&cluster.name) == served.name);
+            (named.map(|one| one.moref.clone()).collect::<Vec<_>>(), served.usable_hosts, served.hosts)
+        });
+        (selected.datastore.moref.clone(), selected.claim, cluster)
+    });
+    let counts = (decision.evaluated, decision.eligible, decision.rejections.clone());
+    (counts, selected, verdicts(&decision.candidates))
+}
+
+fn verdicts(all: &[Verdict]) -> Vec<(MoRef, Option<usize>, Vec<RejectionCode>)> {
+    let codes = |verdict: &Verdict| verdict.reasons.iter().map(|(code, _)| *code).collect();
+    all.iter().map(|verdict| (verdict.moref.clone(), verdict.rank, codes(verdict))).collect()
+}
+
+/// A request that names nothing.
+fn request() -> impl Strategy<Value = Request> {
+    let strategies =
+        vec![Strategy_::MostFree, Strategy_::LeastUtilized, Strategy_::MostShared, Strategy_::Pack];
+    let access = vec![None, Some(HostAccess::AnyHost), Some(HostAccess::AllHosts)];
+    (1..40_u64, select(strategies), select(access), any::<bool>(), select(vec![Some(100), None])).prop_map(
+        |(gib, strategy, access, any_sharing, oversubscription)| {
+            let spec = serde_json::json!({"image": {"virtualSize": format!("{gib}Gi")}});
+            let spec = serde_json::from_value(spec).unwrap();
+            let ask = Ask {
+                spread: Some(Spread {
+                    group: "g".into(),
+                    when_unsatisfiable: WhenUnsatisfiable::PlaceAnyway,
+                }),
+                ..Ask::parse(&spec, &mut Patterns::default()).unwrap()
+            };
+            let class = ClassRules {
+                compute: ScopeAsk { access, ..ScopeAsk::default() },
+                sharing: if any_sharing { Sharing::Any } else { Sharing::Shared },
+                strategy,
+                oversubscription,
+                ..ClassRules::default()
+            };
+            Request::compile(&ask, &class, &Selector::default(), None)
+        },
+    )
+}
+
+/// The backings of some datastores, by their places.
+fn backings(recording: &Recording, of: &[Index]) -> Vec<Backing> {
+    let all = recording.inventory.datastores();
+    let of = of.iter().filter(|_| !all.is_empty()).map(|index| index.get(all));
+    of.map(|one| Backing::of(&one.url, &recording.inventory.instance_uuid, &one.moref)).collect()
+}
+
+/// Equal stays equal, different different, empty empty, and smaller smaller.
+fn assert_renamed<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) {
+    let pairs: BTreeSet<_> = pairs.collect();
+    let instead: BTreeMap<_, _> = pairs.iter().copied().collect();
+    assert_eq!(instead.len(), pairs.len(), "two for one: {pairs:?}");
+    assert_eq!(instead.values().collect::<BTreeSet<_>>().len(), pairs.len(), "one for two: {pairs:?}");
+    assert!(instead.iter().all(|(text, other)| text.is_empty() == other.is_empty()), "{pairs:?}");
+}
+
+fn assert_in_order<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) {
+    let pairs: BTreeMap<_, _> = pairs.collect();
+    assert!(pairs.values().is_sorted(), "{pairs:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_is_written_is_read_back_and_written_again_as_the_same_bytes(recording in generated::one()) {
+        let file = recording.to_json().unwrap();
+        let read = Recording::read(&file).unwrap();
+        prop_assert_eq!(&read, &recording);
+        prop_assert_eq!(content(&read), content(&recording));
+        prop_assert_eq!(read.to_json().unwrap(), file);
+    }
+
+    #[test]
+    fn of_an_anonymous_recording_no_original_remains(recording in generated::one()) {
+        let file = recording.to_json().unwrap().to_lowercase();
+        prop_assert!(file.contains(&MARK.to_lowercase()));
+        let anonymous = recording.anonymized();
+        let file = anonymous.to_json().unwrap();
+        let found = file.to_lowercase().contains(&MARK.to_lowercase()) || file.contains(UUID);
+        prop_assert!(!found, "{file}");
+        prop_assert_eq!(Recording::read(&file).unwrap(), anonymous);
+    }
+
+    #[test]
+    fn equal_names_stay_equal_and_different_ones_different(recording in generated::one()) {
+        let anonymous = recording.anonymized();
+        let (old, new) = (recording.inventory.compute(), anonymous.inventory.compute());
+        let datacenters = || old.datacenters().iter().zip(new.datacenters());
+        let clusters = || old.clusters().iter().zip(new.clusters());
+        let hosts = || old.hosts().iter().zip(new.hosts());
+        let datastores = || recording.inventory.datastores().iter().zip(anonymous.inventory.datastores());
+        assert_renamed(datacenters().map(|(a, b)| (&a.name, &b.name)));
+        assert_renamed(clusters().map(|(a, b)| (&a.name, &b.name)));
+        assert_renamed(hosts().map(|(a, b)| (&a.name, &b.name)));
+        assert_renamed(datastores().map(|(a, b)| (&a.name, &b.name)));
+        assert_renamed(datastores().map(|(a, b)| (&a.url, &b.url)));
+        let paths = datacenters().map(|(a, b)| (&a.path, &b.path))
+            .chain(clusters().map(|(a, b)| (&a.path, &b.path)))
+            .chain(hosts().map(|(a, b)| (&a.path, &b.path)));
+        assert_renamed(paths);
+        assert_in_order(clusters().map(|(a, b)| (&a.name, &b.name)));
+        assert_in_order(datastores().map(|(a, b)| (&a.name, &b.name)));
+        let named = |hosts: &[Host]| hosts.iter().map(|host| host.path.ends_with(&host.name)).collect::<Vec<_>>();
+        let slashes = |hosts: &[Host]| hosts.iter().any(|host| host.name.contains('/'));
+        prop_assert!(slashes(old.hosts()) || named(old.hosts()) == named(new.hosts()), "a path leads to its name");
+        // All else is as it was.
+        let renamed = Inventory::new(
+            recording.inventory.instance_uuid.clone(),
+            crate::placement::Compute::new(
+                datacenters().map(|(a, b)| Datacenter { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
+                clusters().map(|(a, b)| Cluster { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
+                hosts().map(|(a, b)| Host { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
+            ),
+            datastores().map(|(a, b)| Datastore { name: a.name.clone(), url: a.url.clone(), ..b.clone() }).collect(),
+        );
+        prop_assert_eq!(&renamed, &recording.inventory);
+        prop_assert_eq!(anonymous.version, recording.version);
+    }
+
+    #[test]
+    fn what_names_nothing_is_decided_as_before(
+        recording in generated::one(),
+        request in request(),
+        claimed in prop::collection::vec((any::<Index>(), 0..40_u64), 0..4),
+        members in prop::collection::vec(any::<Index>(), 0..3),
+    ) {
+        let anonymous = recording.anonymized();
+        let answer = |recording: &Recording| {
+            let mut ledger = Ledger::default();
+            let (on, sizes): (Vec<_>, Vec<_>) = claimed.iter().copied().unzip();
+            for (backing, gib) in backings(recording, &on).iter().zip(sizes) {
+                let bytes = Bytes::new(gib * GIB).unwrap();
+                ledger.add(backing, &Claim { bytes, immediate: bytes });
+            }
+            let request = request.clone().spread_from(backings(recording, &members).into_iter().collect());
+            let decision = decide(&request, &recording.inventory, &ledger).unwrap();
+            let all = explain(&request, &recording.inventory, &ledger).unwrap();
+            (unnamed(&decision, recording), verdicts(&all))
+        };
+        prop_assert_eq!(answer(&anonymous), answer(&recording));
+    }
+}
+
+#[test]
+fn some_generated_recordings_have_something_to_decide() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut eligible = 0;
+    for _ in 0..200 {
+        let recording = generated::one().new_tree(&mut runner).unwrap().current();
+        let request = request().new_tree(&mut runner).unwrap().current();
+        let decision = decide(&request, &recording.inventory, &Ledger::default()).unwrap();
+        eligible += usize::from(decision.eligible > 1);
+    }
+    assert!(eligible > 20, "{eligible} of 200 have more than one eligible datastore");
+}
+
+#[test]
+fn any_other_byte_gives_a_recording_or_an_error() {
+    let (mut read, mut refused) = (0, 0);
+    for place in 0..FILE.len() {
+        for byte in *b"\"0-9,}]\\e \n\0" {
+            let mut bytes = FILE.as_bytes().to_vec();
+            bytes[place] = byte;
+            match Recording::read(std::str::from_utf8(&bytes).unwrap()) {
+                Ok(recording) => {
+                    read += 1;
+                    let again = Recording::read(&recording.to_json().unwrap()).unwrap();
+                    assert_eq!(content(&again), content(&recording));
+                }
+                Err(error) => {
+                    refused += 1;
+                    assert!(!error.to_string().chars().any(char::is_control), "{error:?}");
+                }
+            }
+        }
+    }
+    assert!(read > 100 && refused > 100, "{read} {refused}");
+}
+
+#[test]
+fn two_vcenters_stay_two_and_one_stays_one() {
+    let anonymous = |uuid: &str, server: &str| {
+        let inventory = Inventory::new(uuid, compute(), vec![datastore("datastore-1", "a", "NFS")]);
+        Recording { server: server.into(), inventory, version: String::new() }.anonymized()
+    };
+    let one = anonymous("a", "https://a.example.com");
+    let other = anonymous("b", "https://b.example.com");
+    let again = anonymous("a", "https://a.example.com");
+    assert_eq!(one.to_json().unwrap(), again.to_json().unwrap());
+    assert_ne!(one.server, other.server);
+    assert_ne!(one.inventory.instance_uuid, other.inventory.instance_uuid);
+    // Room that is kept on a volume of one is not kept on one of the other.
+    assert_ne!(one.inventory.datastores()[0].url, other.inventory.datastores()[0].url);
+}
