@@ -194,9 +194,8 @@ impl Checked {
         };
         let datastores = datastores.into_iter().map(|one| self.datastore(one, &known));
         let datastores = datastores.collect::<Result<Vec<_>, _>>()?;
-        let overview =
-            Overview { instance_uuid, version: version.clone(), policies, datastore_clusters, consumer };
-        Ok(Recording { server, version, inventory: Inventory::new(overview, compute, datastores) })
+        let overview = Overview { instance_uuid, version, policies, datastore_clusters, consumer };
+        Ok(Recording { server, inventory: Inventory::new(overview, compute, datastores) })
     }
 
     fn moref(&mut self, moref: String) -> Result<MoRef, ReadError> {

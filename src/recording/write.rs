@@ -26,7 +26,7 @@ impl Recording {
     /// # Errors
     /// When the inventory is not complete.
     pub fn to_json(&self) -> Result<String, WriteError> {
-        let Self { server, version, inventory } = self;
+        let Self { server, inventory } = self;
         let mut unread = inventory.datastores().iter().filter(|one| one.mounts == Mounts::Unread);
         if let Some(datastore) = unread.next() {
             return Err(WriteError::Unread(datastore.moref.clone()));
@@ -35,7 +35,7 @@ impl Recording {
         let vcenter = file::VCenter {
             server: server.clone(),
             instance_uuid: inventory.instance_uuid.clone(),
-            version: version.clone(),
+            version: inventory.vcenter_version.clone(),
             consumer: inventory.consumer().map(str::to_owned),
         };
         let place = |moref: &MoRef, name: &str, path: &str| file::Place {

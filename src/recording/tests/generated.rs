@@ -1,12 +1,17 @@
 //! Generated recordings: everything that the adapter can make of a vCenter, with names that cannot be overlooked.
 
-use proptest::collection::vec;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::placement::{Bytes, Cluster, Compute, Datacenter, Host};
+use crate::placement::{
+    Alarm, AlarmStatus, Bytes, Cluster, Compute, Datacenter, DatastoreCluster, Host, HostSet, PolicyCheck,
+    StoragePolicy, Tag,
+};
 
 /// Is in every name, folder, url, address and identity, and in nothing else.
 pub(super) const MARK: &str = "Zorg";
@@ -140,6 +145,115 @@ fn good_datastore() -> impl Strategy<Value = Datastore> {
     (1..4_u64).prop_map(good)
 }
 
+/// Names that describe storage, so few that they repeat.
+fn few() -> impl Strategy<Value = String> {
+    "[a-c]".prop_map(|rest| format!("{MARK}-{rest}"))
+}
+
+fn overview() -> impl Strategy<Value = Overview> {
+    let policies = vec(few(), 0..3).prop_map(|names| {
+        let policy = |(n, name)| StoragePolicy { id: format!("{MARK}-policy-{n}"), name };
+        names.into_iter().enumerate().map(policy).collect()
+    });
+    let clusters = vec(name(), 0..3).prop_map(|names| {
+        let cluster = |(n, name): (usize, String)| DatastoreCluster {
+            moref: MoRef(format!("group-p{n}")),
+            path: path("/", None, &name, 0),
+            name,
+        };
+        names.into_iter().enumerate().map(cluster).collect()
+    });
+    let version = select(vec!["", "8.0.3", "9.0"]);
+    (version, option::of(policies), option::of(clusters), option::of(few())).prop_map(
+        |(version, policies, datastore_clusters, consumer)| Overview {
+            instance_uuid: format!("{MARK}-{UUID}"),
+            version: version.to_owned(),
+            policies,
+            datastore_clusters,
+            consumer,
+        },
+    )
+}
+
+/// What describes the storage of one datastore; indexes choose among what the vCenter has.
+#[derive(Clone, Debug)]
+struct Storage {
+    cluster: Property<Index>,
+    tags: Option<BTreeSet<Tag>>,
+    attributes: Option<BTreeMap<String, String>>,
+    alarms: Option<BTreeSet<Alarm>>,
+    checks: Vec<(Index, Option<Vec<Index>>, bool)>,
+    privileges: BTreeMap<String, bool>,
+    arrays: BTreeMap<String, bool>,
+    endpoints: Option<Vec<Index>>,
+}
+
+fn storage() -> impl Strategy<Value = Storage> {
+    let tag = (few(), few()).prop_map(|(category, name)| Tag { category, name });
+    let status = select(vec![AlarmStatus::Yellow, AlarmStatus::Red]);
+    let alarm = (few(), status).prop_map(|(name, status)| Alarm { name, status });
+    let hosts = || option::of(vec(any::<Index>(), 0..3));
+    let privilege = select(vec!["Datastore.AllocateSpace".to_owned(), "Datastore.FileManagement".to_owned()]);
+    (
+        property(any::<Index>()),
+        option::of(btree_set(tag, 0..3)),
+        option::of(btree_map(few(), few(), 0..3)),
+        option::of(btree_set(alarm, 0..3)),
+        vec((any::<Index>(), hosts(), any::<bool>()), 0..3),
+        btree_map(privilege, any::<bool>(), 0..2),
+        btree_map(few(), any::<bool>(), 0..2),
+        hosts(),
+    )
+        .prop_map(|(cluster, tags, attributes, alarms, checks, privileges, arrays, endpoints)| Storage {
+            cluster,
+            tags,
+            attributes,
+            alarms,
+            checks,
+            privileges,
+            arrays,
+            endpoints,
+        })
+}
+
+fn with_storage(datastore: Datastore, storage: Storage, compute: &Compute, overview: &Overview) -> Datastore {
+    let clusters = overview.datastore_clusters.as_deref();
+    let policies = overview.policies.as_deref().unwrap_or_default();
+    let hosts = |indexes: Vec<Index>| {
+        let mut set = HostSet::default();
+        if !compute.hosts().is_empty() {
+            indexes.iter().for_each(|index| set.insert(index.index(compute.hosts().len())));
+        }
+        set
+    };
+    let check = |(index, on, fits): (Index, Option<Vec<Index>>, bool)| {
+        let check = if fits {
+            PolicyCheck::Compatible { hosts: on.map(hosts) }
+        } else {
+            PolicyCheck::Incompatible { why: format!("{MARK} says no") }
+        };
+        (index.get(policies).id.clone(), check)
+    };
+    Datastore {
+        datastore_cluster: match (clusters, storage.cluster) {
+            // None of any datastore was read.
+            (None, _) => Property::Withheld,
+            (Some([]), Property::Known(_)) => Property::Absent,
+            (Some(all), Property::Known(index)) => Property::Known(index.get(all).moref.clone()),
+            (Some(_), Property::Absent) => Property::Absent,
+            (Some(_), Property::Withheld) => Property::Withheld,
+        },
+        tags: storage.tags,
+        custom_attributes: storage.attributes,
+        alarms: storage.alarms,
+        policies: storage.checks.into_iter().filter(|_| !policies.is_empty()).map(check).collect(),
+        privileges: storage.privileges,
+        arrays: storage.arrays,
+        endpoints: storage.endpoints.map(hosts),
+        ..datastore
+    }
+}
+
 pub(super) fn one() -> impl Strategy<Value = Recording> {
     let mount = || {
         let other = select(vec![Mount::ReadOnly, Mount::Inaccessible, Mount::Unmounted]);
@@ -148,11 +262,12 @@ pub(super) fn one() -> impl Strategy<Value = Recording> {
     let mounts = prop_oneof![3 => Just(Some(vec![Mount::Usable; 70])), 1 => option::of(vec(mount(), 70))];
     let url = prop_oneof![1 => Just(String::new()), 2 => "[a-d]".prop_map(|v| format!("ds:///{MARK}/{v}/"))];
     let datastore = prop_oneof![1 => any_datastore(), 2 => good_datastore()];
-    let datastore = (datastore, name(), url, 0..200_u16, option::weighted(0.9, any::<Index>()), mounts);
-    (compute(), vec(datastore, 0..12), select(vec!["", "8.0.3", "9.0"])).prop_map(
-        |(compute, datastores, version)| {
-            let datastores =
-                datastores.into_iter().map(|(datastore, name, url, number, datacenter, mounts)| Datastore {
+    let datastore =
+        (datastore, name(), url, 0..200_u16, option::weighted(0.9, any::<Index>()), mounts, storage());
+    (compute(), vec(datastore, 0..12), overview()).prop_map(|(compute, datastores, overview)| {
+        let datastores =
+            datastores.into_iter().map(|(datastore, name, url, number, datacenter, mounts, storage)| {
+                Datastore {
                     moref: MoRef(format!("datastore-{number}")),
                     name,
                     url,
@@ -162,14 +277,13 @@ pub(super) fn one() -> impl Strategy<Value = Recording> {
                     mounts: mounts.map_or(Mounts::Missing, |mounts| {
                         Mounts::Read((0..compute.hosts().len()).zip(mounts).collect())
                     }),
-                    ..datastore
-                });
-            let datastores = datastores.collect();
-            Recording {
-                server: format!("https://{}.example.com:8443", MARK.to_lowercase()),
-                version: version.to_owned(),
-                inventory: Inventory::new(format!("{MARK}-{UUID}"), compute, datastores),
-            }
-        },
-    )
+                    ..with_storage(datastore, storage, &compute, &overview)
+                }
+            });
+        let datastores = datastores.collect();
+        Recording {
+            server: format!("https://{}.example.com:8443", MARK.to_lowercase()),
+            inventory: Inventory::new(overview, compute, datastores),
+        }
+    })
 }

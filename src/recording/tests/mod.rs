@@ -6,15 +6,14 @@ mod refusals;
 
 use super::*;
 use crate::placement::samples::{GIB, compute, datastore};
-use crate::placement::{Datastore, HostMounts, MoRef, Mount, Mounts, Property};
+use crate::placement::{Datastore, HostMounts, MoRef, Mount, Mounts, Overview, Property};
 
 const UUID: &str = "4d1a6d5e-8a7c-4c0b-9f0e-2b6f5c1d3e4f";
 
 fn recording(datastores: Vec<Datastore>) -> Recording {
     Recording {
         server: "https://vc-east.example.com".into(),
-        version: "8.0.3".into(),
-        inventory: Inventory::new(UUID, compute(), datastores),
+        inventory: Inventory::new(Overview { version: "8.0.3".into(), ..UUID.into() }, compute(), datastores),
     }
 }
 
@@ -77,7 +76,7 @@ fn a_file_has_one_object_per_line_and_says_nothing_of_what_is_absent() {
 #[test]
 fn an_empty_vcenter_can_be_recorded() {
     let inventory = Inventory::new(UUID, crate::placement::Compute::default(), vec![]);
-    let empty = Recording { inventory, version: String::new(), ..sample() };
+    let empty = Recording { inventory, ..sample() };
     let file = empty.to_json().unwrap();
     assert!(file.ends_with("\"clusters\": [],\n\"hosts\": [],\n\"datastores\": []\n}\n"), "{file}");
     assert_eq!(Recording::read(&file).unwrap(), empty);

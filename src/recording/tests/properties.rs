@@ -10,14 +10,13 @@ use super::generated::{self, MARK};
 use super::*;
 use crate::api::{HostAccess, RejectionCode, Sharing, Strategy as Strategy_, WhenUnsatisfiable};
 use crate::placement::{
-    Ask, Backing, Bytes, Claim, ClassRules, Cluster, Datacenter, Decision, Host, Ledger, Patterns, Request,
-    ScopeAsk, Selector, Spread, Verdict, decide, explain,
+    Ask, Backing, Bytes, Claim, ClassRules, Cluster, Datacenter, Decision, Host, Ledger, Patterns,
+    PolicyCheck, Request, ScopeAsk, Selector, Spread, Verdict, decide, explain,
 };
 
 /// Everything in it, and not only what an inventory is equal by.
 fn content(recording: &Recording) -> String {
-    let Recording { server, version, inventory } = recording;
-    format!("{server} {version} {:?} {:?}", inventory.compute(), inventory.datastores())
+    format!("{recording:?}")
 }
 
 /// The shape of every text, and which texts are equal, but for their words.
@@ -77,6 +76,10 @@ fn backings(recording: &Recording, of: &[Index]) -> Vec<Backing> {
 }
 
 /// Equal stays equal, different different, empty empty, and smaller smaller.
+fn all_of<T>(list: Option<&[T]>) -> impl Iterator<Item = &T> {
+    list.into_iter().flatten()
+}
+
 fn assert_renamed<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) {
     let pairs: BTreeSet<_> = pairs.collect();
     let instead: BTreeMap<_, _> = pairs.iter().copied().collect();
@@ -135,18 +138,58 @@ proptest! {
         let named = |hosts: &[Host]| hosts.iter().map(|host| host.path.ends_with(&host.name)).collect::<Vec<_>>();
         let slashes = |hosts: &[Host]| hosts.iter().any(|host| host.name.contains('/'));
         prop_assert!(slashes(old.hosts()) || named(old.hosts()) == named(new.hosts()), "a path leads to its name");
+        // Names of storage keep their order, so that what was sorted by them still stands where it stood.
+        let stores = || all_of(recording.inventory.datastore_clusters()).zip(all_of(anonymous.inventory.datastore_clusters()));
+        let policies = || all_of(recording.inventory.policies()).zip(all_of(anonymous.inventory.policies()));
+        assert_renamed(stores().map(|(a, b)| (&a.name, &b.name)));
+        assert_renamed(stores().map(|(a, b)| (&a.path, &b.path)));
+        assert_renamed(policies().map(|(a, b)| (&a.name, &b.name)));
+        assert_renamed(policies().map(|(a, b)| (&a.id, &b.id)));
+        let tags = || datastores().flat_map(|(a, b)| a.tags.iter().flatten().zip(b.tags.iter().flatten()));
+        assert_renamed(tags().map(|(a, b)| (&a.category, &b.category)));
+        assert_renamed(tags().map(|(a, b)| (&a.name, &b.name)));
+        let alarms = || datastores().flat_map(|(a, b)| a.alarms.iter().flatten().zip(b.alarms.iter().flatten()));
+        assert_renamed(alarms().map(|(a, b)| (&a.name, &b.name)));
+        prop_assert!(alarms().all(|(a, b)| a.status == b.status));
+        let attributes = || {
+            datastores().flat_map(|(a, b)| a.custom_attributes.iter().flatten().zip(b.custom_attributes.iter().flatten()))
+        };
+        assert_renamed(attributes().map(|(a, b)| (a.0, b.0)));
+        assert_renamed(attributes().map(|(a, b)| (a.1, b.1)));
+        assert_renamed(datastores().flat_map(|(a, b)| a.arrays.keys().zip(b.arrays.keys())));
+        assert_renamed(datastores().flat_map(|(a, b)| a.policies.keys().zip(b.policies.keys())));
         // All else is as it was.
         let renamed = Inventory::new(
-            recording.inventory.instance_uuid.clone(),
+            Overview {
+                instance_uuid: recording.inventory.instance_uuid.clone(),
+                version: anonymous.inventory.vcenter_version.clone(),
+                policies: recording.inventory.policies().map(<[_]>::to_vec),
+                datastore_clusters: recording.inventory.datastore_clusters().map(<[_]>::to_vec),
+                consumer: recording.inventory.consumer().filter(|_| anonymous.inventory.consumer().is_some()).map(str::to_owned),
+            },
             crate::placement::Compute::new(
                 datacenters().map(|(a, b)| Datacenter { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
                 clusters().map(|(a, b)| Cluster { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
                 hosts().map(|(a, b)| Host { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
             ),
-            datastores().map(|(a, b)| Datastore { name: a.name.clone(), url: a.url.clone(), ..b.clone() }).collect(),
+            datastores().map(|(a, b)| Datastore {
+                name: a.name.clone(),
+                url: a.url.clone(),
+                tags: a.tags.clone().filter(|all| Some(all.len()) == b.tags.as_ref().map(BTreeSet::len)),
+                custom_attributes: a.custom_attributes.clone().filter(|all| {
+                    Some(all.len()) == b.custom_attributes.as_ref().map(BTreeMap::len)
+                }),
+                alarms: a.alarms.clone().filter(|all| Some(all.len()) == b.alarms.as_ref().map(BTreeSet::len)),
+                policies: a.policies.iter().zip(b.policies.values()).map(|((id, own), now)| {
+                    let is_no = |check: &PolicyCheck| matches!(check, PolicyCheck::Incompatible { .. });
+                    (id.clone(), if is_no(own) && is_no(now) { own.clone() } else { now.clone() })
+                }).collect(),
+                arrays: a.arrays.keys().cloned().zip(b.arrays.values().copied()).collect(),
+                ..b.clone()
+            }).collect(),
         );
         prop_assert_eq!(&renamed, &recording.inventory);
-        prop_assert_eq!(anonymous.version, recording.version);
+        prop_assert_eq!(&anonymous.inventory.vcenter_version, &recording.inventory.vcenter_version);
     }
 
     #[test]
@@ -213,7 +256,7 @@ fn any_other_byte_gives_a_recording_or_an_error() {
 fn two_vcenters_stay_two_and_one_stays_one() {
     let anonymous = |uuid: &str, server: &str| {
         let inventory = Inventory::new(uuid, compute(), vec![datastore("datastore-1", "a", "NFS")]);
-        Recording { server: server.into(), inventory, version: String::new() }.anonymized()
+        Recording { server: server.into(), inventory }.anonymized()
     };
     let one = anonymous("a", "https://a.example.com");
     let other = anonymous("b", "https://b.example.com");
