@@ -222,7 +222,9 @@ fn with_storage(datastore: Datastore, storage: Storage, compute: &Compute, overv
     let hosts = |indexes: Vec<Index>| {
         let mut set = HostSet::default();
         if !compute.hosts().is_empty() {
-            indexes.iter().for_each(|index| set.insert(index.index(compute.hosts().len())));
+            for index in indexes {
+                set.insert(index.index(compute.hosts().len()));
+            }
         }
         set
     };
@@ -237,11 +239,9 @@ fn with_storage(datastore: Datastore, storage: Storage, compute: &Compute, overv
     Datastore {
         datastore_cluster: match (clusters, storage.cluster) {
             // None of any datastore was read.
-            (None, _) => Property::Withheld,
-            (Some([]), Property::Known(_)) => Property::Absent,
+            (None, _) | (Some(_), Property::Withheld) => Property::Withheld,
+            (Some([]), Property::Known(_)) | (Some(_), Property::Absent) => Property::Absent,
             (Some(all), Property::Known(index)) => Property::Known(index.get(all).moref.clone()),
-            (Some(_), Property::Absent) => Property::Absent,
-            (Some(_), Property::Withheld) => Property::Withheld,
         },
         tags: storage.tags,
         custom_attributes: storage.attributes,
