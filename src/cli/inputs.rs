@@ -117,9 +117,8 @@ fn read_inventory(argument: &str) -> Result<Recorded, String> {
         return Err(why(recording::ReadError::TooLong.to_string()));
     }
     let text = fs::read_to_string(path).map_err(|error| why(error.to_string()))?;
-    let Recording { server, version, inventory } =
-        Recording::read(&text).map_err(|error| why(error.to_string()))?;
-    Ok(Recorded { vcenter, server, version, inventory: Arc::new(inventory) })
+    let Recording { server, inventory } = Recording::read(&text).map_err(|error| why(error.to_string()))?;
+    Ok(Recorded { vcenter, server, inventory: Arc::new(inventory) })
 }
 
 fn is_object_name(text: &str) -> bool {

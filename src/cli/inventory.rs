@@ -124,7 +124,7 @@ async fn record(
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut deadline = std::pin::pin!(time::sleep(PATIENCE));
     let mut tick = time::interval(Duration::from_millis(250));
-    let (mut version, mut stage) = (String::new(), "connecting".to_owned());
+    let mut stage = "connecting".to_owned();
     let outcome = loop {
         tokio::select! {
             ended = &mut connection => match ended {
@@ -132,10 +132,7 @@ async fn record(
                 Err(error) => bail!(advice(&error)),
             },
             Some(report) = received.recv() => match report {
-                Report::Connected { version: own, .. } => {
-                    version = own;
-                    "reading the inventory".clone_into(&mut stage);
-                }
+                Report::Connected { .. } => "reading the inventory".clone_into(&mut stage),
                 Report::Inventory { inventory, skipped, .. } => {
                     if !inventory.lacks_mounts(&Selector::default()) {
                         break Ok((inventory, skipped));
@@ -157,7 +154,7 @@ async fn record(
     stop.cancel();
     drop(connection.await);
     let (inventory, skipped) = outcome?;
-    Ok((Recording { server, version, inventory: Inventory::clone(&inventory) }, skipped))
+    Ok((Recording { server, inventory: Inventory::clone(&inventory) }, skipped))
 }
 
 fn reading_mounts(inventory: &Inventory) -> String {

@@ -48,8 +48,6 @@ pub struct Recorded {
     pub vcenter: Option<String>,
     /// Its address, as [`recording::server`] writes it.
     pub server: String,
-    /// `about.version`.
-    pub version: String,
     /// Everything else.
     pub inventory: Arc<Inventory>,
 }

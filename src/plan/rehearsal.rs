@@ -285,7 +285,7 @@ impl Rehearsal {
         self.connections.insert(vcenter.to_owned(), attempt);
         vec![
             ConnectionNews::Connected {
-                version: recorded.version.clone(),
+                version: recorded.inventory.vcenter_version.clone(),
                 instance_uuid: recorded.inventory.instance_uuid.clone(),
             },
             ConnectionNews::Inventory { inventory: Arc::clone(&recorded.inventory), age: Duration::ZERO },

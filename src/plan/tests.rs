@@ -59,7 +59,6 @@ fn recorded(server: &str, datastores: Vec<Datastore>) -> Recorded {
     Recorded {
         vcenter: None,
         server: server.into(),
-        version: "8.0.3".into(),
         inventory: Arc::new(Inventory::new(VCENTER, samples::compute(), datastores)),
     }
 }

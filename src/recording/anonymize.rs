@@ -89,7 +89,6 @@ impl Recording {
         let identity = identity(&[own]);
         Self {
             server: format!("https://vcenter-{:08x}.invalid", identity.as_fields().0),
-            version: self.version.clone(),
             inventory: Inventory::new(
                 Overview {
                     instance_uuid: identity.to_string(),

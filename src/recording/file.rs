@@ -138,8 +138,8 @@ pub(super) struct Datastore {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mounts: Option<Mounts>,
     /// moRef of its datastore cluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub datastore_cluster: Option<String>,
+    #[serde(default, rename = "datastoreCluster", skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     #[serde(
         default,
         deserialize_with = "some_at_most::<MAX_OF_ONE, _, _>",

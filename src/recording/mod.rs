@@ -97,8 +97,6 @@ pub const API_VERSION: &str = "berth.dev/inventory/v1";
 pub struct Recording {
     /// Its address, as [`server`] writes it: tells which `VCenter` object it stands for.
     pub server: String,
-    /// `about.version`, for example `8.0.3`; empty when not known.
-    pub version: String,
     /// Everything that it showed.
     pub inventory: Inventory,
 }

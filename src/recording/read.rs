@@ -194,9 +194,8 @@ impl Checked {
         };
         let datastores = datastores.into_iter().map(|one| self.datastore(one, &known));
         let datastores = datastores.collect::<Result<Vec<_>, _>>()?;
-        let overview =
-            Overview { instance_uuid, version: version.clone(), policies, datastore_clusters, consumer };
-        Ok(Recording { server, version, inventory: Inventory::new(overview, compute, datastores) })
+        let overview = Overview { instance_uuid, version, policies, datastore_clusters, consumer };
+        Ok(Recording { server, inventory: Inventory::new(overview, compute, datastores) })
     }
 
     fn moref(&mut self, moref: String) -> Result<MoRef, ReadError> {
@@ -260,11 +259,11 @@ impl Checked {
             figures_time: file.figures_time,
             mounts: mounts(&moref, file.mounts, known.compute)?,
             datastore_cluster: match &known.datastore_clusters {
-                None if file.datastore_cluster.is_none() => Property::Withheld,
+                None if file.cluster.is_none() => Property::Withheld,
                 clusters => {
                     let none = BTreeSet::new();
                     let clusters = clusters.as_ref().unwrap_or(&none);
-                    let cluster = reference(&moref, "datastoreCluster", file.datastore_cluster, clusters)?;
+                    let cluster = reference(&moref, "datastoreCluster", file.cluster, clusters)?;
                     told(&moref, "datastoreCluster", cluster, property(file::Withheld::DatastoreCluster))?
                 }
             },

@@ -26,7 +26,7 @@ impl Recording {
     /// # Errors
     /// When the inventory is not complete.
     pub fn to_json(&self) -> Result<String, WriteError> {
-        let Self { server, version, inventory } = self;
+        let Self { server, inventory } = self;
         let mut unread = inventory.datastores().iter().filter(|one| one.mounts == Mounts::Unread);
         if let Some(datastore) = unread.next() {
             return Err(WriteError::Unread(datastore.moref.clone()));
@@ -35,7 +35,7 @@ impl Recording {
         let vcenter = file::VCenter {
             server: server.clone(),
             instance_uuid: inventory.instance_uuid.clone(),
-            version: version.clone(),
+            version: inventory.vcenter_version.clone(),
             consumer: inventory.consumer().map(str::to_owned),
         };
         let place = |moref: &MoRef, name: &str, path: &str| file::Place {
@@ -95,9 +95,9 @@ fn datastore(datastore: &Datastore, inventory: &Inventory) -> file::Datastore {
     let thin_provisioning =
         shown(&datastore.thin_provisioning, file::Withheld::ThinProvisioning, &mut withheld);
     // Where no datastore clusters were read, none of any datastore was.
-    let datastore_cluster = match (&datastore.datastore_cluster, inventory.datastore_clusters()) {
+    let cluster = match (&datastore.datastore_cluster, inventory.datastore_clusters()) {
         (Property::Withheld, None) => None,
-        (cluster, _) => shown(cluster, file::Withheld::DatastoreCluster, &mut withheld),
+        (known, _) => shown(known, file::Withheld::DatastoreCluster, &mut withheld),
     };
     file::Datastore {
         mo_ref: datastore.moref.0.clone(),
@@ -123,7 +123,7 @@ fn datastore(datastore: &Datastore, inventory: &Inventory) -> file::Datastore {
                 inaccessible: hosts(&mounts.inaccessible, compute),
             }),
         },
-        datastore_cluster: datastore_cluster.map(|moref| moref.0),
+        cluster: cluster.map(|moref| moref.0),
         tags: datastore.tags.as_ref().map(|all| {
             let tag = |one: &Tag| file::Tag { category: one.category.clone(), name: one.name.clone() };
             all.iter().map(tag).collect()

@@ -1,10 +1,8 @@
 //! Figures as people read them. No I/O.
 
+use crate::columns::UNKNOWN;
 use crate::placement::Bytes;
 use crate::plan::{PlannedDatastore, Summary};
-
-/// What stands for a figure that vCenter did not return.
-pub(super) const UNKNOWN: &str = "?";
 
 /// A size in binary units.
 pub(super) fn size(bytes: u64) -> String {

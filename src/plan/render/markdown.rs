@@ -4,8 +4,9 @@
 
 use std::fmt;
 
-use super::figures::{Fill, UNKNOWN, known_size, sentence, size};
+use super::figures::{Fill, known_size, sentence, size};
 use super::line;
+use crate::columns::UNKNOWN;
 use crate::plan::{PlannedDatastore, PlannedPlacement, Report};
 
 /// Longest lists, in bytes each: three of them and the rest stay below the 65,536 characters that GitHub

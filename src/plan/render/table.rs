@@ -3,16 +3,15 @@
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 
 use super::figures::{known_size, sentence, size};
 use super::line;
+use crate::columns::{lines, table};
 use crate::plan::Report;
 
 const HEADER: Style = Style::new().bold();
 const REFUSED: Style = AnsiColor::Red.on_default();
-/// Between two columns.
-const GAP: u16 = 3;
 
 /// Displays a report.
 pub(super) struct Columns<'a> {
@@ -40,9 +39,9 @@ impl Columns<'_> {
         rows: impl Iterator<Item = Style>,
     ) -> fmt::Result {
         let styles = std::iter::once(HEADER).chain(rows).chain(std::iter::repeat(Style::new()));
-        for (row, style) in table.lines().zip(styles) {
+        for (row, style) in lines(table).zip(styles) {
             let style = if self.colours { style } else { Style::new() };
-            writeln!(f, "{style}{}{style:#}", row.trim_end())?;
+            writeln!(f, "{style}{row}{style:#}")?;
         }
         Ok(())
     }
@@ -78,14 +77,4 @@ fn datastores(report: &Report) -> Table {
         ]);
     }
     datastores
-}
-
-/// Without borders, as kubectl writes it.
-fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, GAP));
-    }
-    table
 }

@@ -12,8 +12,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::figures::{Fill, UNKNOWN, known_size, sentence, size};
+use super::figures::{Fill, known_size, sentence, size};
 use super::line;
+use crate::columns::UNKNOWN;
 use crate::plan::{PlannedDatastore, PlannedPlacement, Report};
 use matrix::Packed;
 
