@@ -3,17 +3,22 @@
 //! A field that is added later has a default and is not written while it has that.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
 use jiff::Timestamp;
-use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+
+use super::bounded::{at_most, once_each, some_at_most, some_once_each};
 
 /// Hosts, and so clusters and datacenters with hosts: four times what a vCenter supports.
 const MAX_HOSTS: usize = 10_000;
 /// Datastores: the largest vCenters have a tenth of it.
 const MAX_DATASTORES: usize = 50_000;
+/// Fields that can be withheld, with room for some more.
+const MAX_WITHHELD: usize = 16;
+/// Policies and datastore clusters: ten times what a vCenter supports.
+const MAX_STORAGE: usize = 10_000;
+/// Tags and the like of one datastore.
+const MAX_OF_ONE: usize = 1_000;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -248,94 +253,4 @@ pub(super) struct Mounts {
     /// No path leads there.
     #[serde(default, deserialize_with = "at_most::<MAX_HOSTS, _, _>", skip_serializing_if = "Vec::is_empty")]
     pub inaccessible: Vec<String>,
-}
-
-/// Fields that can be withheld, with room for some more.
-const MAX_WITHHELD: usize = 16;
-/// Policies and datastore clusters: ten times what a vCenter supports.
-const MAX_STORAGE: usize = 10_000;
-/// Tags and the like of one datastore.
-const MAX_OF_ONE: usize = 1_000;
-
-/// [`at_most`], of a list whose absence is another answer than its being empty.
-fn some_at_most<'de, const MOST: usize, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
-where
-    T: DeserializeOwned,
-    D: Deserializer<'de>,
-{
-    at_most::<MOST, T, D>(deserializer).map(Some)
-}
-
-/// A map that is refused when it has more than `MOST` entries, or a key twice.
-fn once_each<'de, const MOST: usize, T, D>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
-where
-    T: DeserializeOwned,
-    D: Deserializer<'de>,
-{
-    deserializer.deserialize_map(OnceEach::<MOST, T>(PhantomData))
-}
-
-/// [`once_each`], of a map whose absence is another answer than its being empty.
-fn some_once_each<'de, const MOST: usize, T, D>(
-    deserializer: D,
-) -> Result<Option<BTreeMap<String, T>>, D::Error>
-where
-    T: DeserializeOwned,
-    D: Deserializer<'de>,
-{
-    once_each::<MOST, T, D>(deserializer).map(Some)
-}
-
-/// A list that is refused as soon as it has more than `MOST` elements, before they take any memory.
-fn at_most<'de, const MOST: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    T: DeserializeOwned,
-    D: Deserializer<'de>,
-{
-    deserializer.deserialize_seq(AtMost::<MOST, T>(PhantomData))
-}
-
-struct AtMost<const MOST: usize, T>(PhantomData<T>);
-
-impl<'de, const MOST: usize, T: DeserializeOwned> Visitor<'de> for AtMost<MOST, T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list of at most {MOST}")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
-        let mut elements = Vec::new();
-        while let Some(element) = list.next_element()? {
-            if elements.len() == MOST {
-                return Err(A::Error::custom(format_args!("there are more than {MOST} in this list")));
-            }
-            elements.push(element);
-        }
-        Ok(elements)
-    }
-}
-
-struct OnceEach<const MOST: usize, T>(PhantomData<T>);
-
-impl<'de, const MOST: usize, T: DeserializeOwned> Visitor<'de> for OnceEach<MOST, T> {
-    type Value = BTreeMap<String, T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an object of at most {MOST} fields")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = BTreeMap::new();
-        while let Some((key, value)) = map.next_entry::<String, T>()? {
-            if entries.len() == MOST {
-                return Err(A::Error::custom(format_args!("there are more than {MOST} in this object")));
-            }
-            if entries.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("{key:?} is there twice")));
-            }
-            entries.insert(key, value);
-        }
-        Ok(entries)
-    }
 }

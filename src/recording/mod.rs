@@ -6,7 +6,11 @@
 //! | file | owns |
 //! |---|---|
 //! | [`mod@file`] | the fields of the file |
+//! | [`mod@bounded`] | lists and maps that are refused when they are too long |
 //! | [`mod@read`] | from a file to an inventory, checked |
+//! | [`mod@storage`] | the part of that which describes storage |
+//! | [`mod@check`] | the checks of texts, sizes and references |
+//! | [`mod@error`] | why a file is refused |
 //! | [`mod@write`] | from an inventory to a file |
 //! | [`mod@anonymize`] | the same inventory under other names |
 //! | [`mod@table`] | the same for a terminal |
@@ -74,15 +78,20 @@
 //! What is not read, or was not asked, is `IncompleteData` to whoever asks for it, and nothing to anybody else.
 
 mod anonymize;
+mod bounded;
+mod check;
+mod error;
 mod file;
 mod read;
+mod storage;
 mod table;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub use read::{MAX_BYTES, ReadError};
+pub use error::ReadError;
+pub use read::MAX_BYTES;
 pub use write::WriteError;
 
 use url::Url;

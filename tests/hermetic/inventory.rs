@@ -90,10 +90,8 @@ async fn recorded_twice_without_a_change_it_is_the_same_file() {
     assert_eq!(setup.record(&[]).await, first);
     assert_eq!((setup.fake.sessions(), setup.fake.logins().len()), (0, 2), "it has logged out");
     let recording = Recording::read(&first).unwrap();
-    assert_eq!(
-        (recording.server.as_str(), recording.inventory.vcenter_version.as_str()),
-        (setup.fake.url.as_str(), "8.0.3")
-    );
+    assert_eq!(recording.server, setup.fake.url);
+    assert_eq!(recording.inventory.vcenter_version, "8.0.3");
     assert_eq!(recording.to_json().unwrap(), first);
     let file: Value = serde_json::from_str(&first).unwrap();
     let hosts = file["hosts"].as_array().unwrap();

@@ -1,20 +1,18 @@
 //! Generated recordings: everything that the adapter can make of a vCenter, with names that cannot be overlooked.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::placement::{
-    Alarm, AlarmStatus, Bytes, Cluster, Compute, Datacenter, DatastoreCluster, Host, HostSet, PolicyCheck,
-    StoragePolicy, Tag,
-};
+use crate::placement::{Bytes, Cluster, Compute, Datacenter, Host};
 
 /// Is in every name, folder, url, address and identity, and in nothing else.
 pub(super) const MARK: &str = "Zorg";
+
+/// More than a word of a host set.
+const MOST_HOSTS: usize = 70;
 
 /// So few that some are equal, and some not shown.
 fn name() -> impl Strategy<Value = String> {
@@ -88,8 +86,7 @@ fn compute() -> impl Strategy<Value = Compute> {
             prop::bool::weighted(0.2),
         )
     };
-    // More than a word of a host set, sometimes.
-    let hosts = prop_oneof![4 => vec(host(), 0..6), 1 => vec(host(), 60..70)];
+    let hosts = prop_oneof![4 => vec(host(), 0..6), 1 => vec(host(), 60..MOST_HOSTS)];
     (vec(place(), 0..3), clusters, hosts)
         .prop_map(|(datacenters, clusters, hosts)| compute_of(datacenters, clusters, hosts))
 }
@@ -145,26 +142,73 @@ fn good_datastore() -> impl Strategy<Value = Datastore> {
     (1..4_u64).prop_map(good)
 }
 
-/// Names that describe storage, so few that they repeat.
-fn few() -> impl Strategy<Value = String> {
-    "[a-c]".prop_map(|rest| format!("{MARK}-{rest}"))
+fn mounts() -> impl Strategy<Value = Option<Vec<Mount>>> {
+    let mount = || {
+        let other = select(vec![Mount::ReadOnly, Mount::Inaccessible, Mount::Unmounted]);
+        prop_oneof![1 => Just(Mount::Usable), 1 => other]
+    };
+    prop_oneof![3 => Just(Some(vec![Mount::Usable; MOST_HOSTS])), 1 => option::of(vec(mount(), MOST_HOSTS))]
 }
 
+/// A datastore with its number, and what is numbered by the inventory.
+#[derive(Clone, Debug)]
+struct Parts {
+    datastore: Datastore,
+    number: u16,
+    datacenter: Option<Index>,
+    mounts: Option<Vec<Mount>>,
+    cluster: Property<Index>,
+    /// Whether they are compatible, and hosts.
+    checks: Vec<(Index, bool, Option<Vec<usize>>)>,
+    endpoints: Option<Vec<usize>>,
+}
+
+fn parts() -> impl Strategy<Value = Parts> {
+    let url = prop_oneof![1 => Just(String::new()), 2 => "[a-d]".prop_map(|v| format!("ds:///{MARK}/{v}/"))];
+    let datastore = prop_oneof![1 => any_datastore(), 2 => good_datastore()];
+    let some_hosts = || option::of(vec(0..MOST_HOSTS, 0..4));
+    let tag = || (name(), name()).prop_map(|(category, name)| Tag { category, name });
+    let status = select(vec![AlarmStatus::Yellow, AlarmStatus::Red]);
+    let alarm = (name(), status).prop_map(|(name, status)| Alarm { name, status });
+    let privilege = select(vec!["Datastore.AllocateSpace", "System.Read"]).prop_map(str::to_owned);
+    (
+        (datastore, name(), url, 0..200_u16),
+        (option::weighted(0.9, any::<Index>()), mounts(), property(any::<Index>())),
+        (vec((any::<Index>(), any::<bool>(), some_hosts()), 0..3), some_hosts()),
+        (
+            option::of(btree_set(tag(), 0..3)),
+            option::of(btree_map(name(), name(), 0..3)),
+            option::of(btree_set(alarm, 0..3)),
+        ),
+        (btree_map(privilege, any::<bool>(), 0..3), btree_map(name(), any::<bool>(), 0..3)),
+    )
+        .prop_map(
+            |(own, (datacenter, mounts, cluster), (checks, endpoints), marks, (privileges, arrays))| {
+                let (datastore, name, url, number) = own;
+                let (tags, custom_attributes, alarms) = marks;
+                let datastore =
+                    Datastore { name, url, tags, custom_attributes, alarms, privileges, arrays, ..datastore };
+                Parts { datastore, number, datacenter, mounts, cluster, checks, endpoints }
+            },
+        )
+}
+
+/// Policies and datastore clusters, as far as they are read.
 fn overview() -> impl Strategy<Value = Overview> {
-    let policies = vec(few(), 0..3).prop_map(|names| {
-        let policy = |(n, name)| StoragePolicy { id: format!("{MARK}-policy-{n}"), name };
-        names.into_iter().enumerate().map(policy).collect()
+    let policies = vec(name(), 0..4).prop_map(|names| {
+        let policy = |(name, n)| StoragePolicy { id: format!("{MARK}-id-{n}"), name };
+        names.into_iter().zip(0..).map(policy).collect()
     });
-    let clusters = vec(name(), 0..3).prop_map(|names| {
-        let cluster = |(n, name): (usize, String)| DatastoreCluster {
+    let clusters = vec(place(), 0..3).prop_map(|places| {
+        let cluster = |((name, folder, kind), n): (Place, u8)| DatastoreCluster {
             moref: MoRef(format!("group-p{n}")),
-            path: path("/", None, &name, 0),
+            path: path("/datastore", folder, &name, kind),
             name,
         };
-        names.into_iter().enumerate().map(cluster).collect()
+        places.into_iter().zip(0..).map(cluster).collect()
     });
     let version = select(vec!["", "8.0.3", "9.0"]);
-    (version, option::of(policies), option::of(clusters), option::of(few())).prop_map(
+    (version, option::of(policies), option::of(clusters), option::of(name())).prop_map(
         |(version, policies, datastore_clusters, consumer)| Overview {
             instance_uuid: format!("{MARK}-{UUID}"),
             version: version.to_owned(),
@@ -175,112 +219,43 @@ fn overview() -> impl Strategy<Value = Overview> {
     )
 }
 
-/// What describes the storage of one datastore; indexes choose among what the vCenter has.
-#[derive(Clone, Debug)]
-struct Storage {
-    cluster: Property<Index>,
-    tags: Option<BTreeSet<Tag>>,
-    attributes: Option<BTreeMap<String, String>>,
-    alarms: Option<BTreeSet<Alarm>>,
-    checks: Vec<(Index, Option<Vec<Index>>, bool)>,
-    privileges: BTreeMap<String, bool>,
-    arrays: BTreeMap<String, bool>,
-    endpoints: Option<Vec<Index>>,
-}
-
-fn storage() -> impl Strategy<Value = Storage> {
-    let tag = (few(), few()).prop_map(|(category, name)| Tag { category, name });
-    let status = select(vec![AlarmStatus::Yellow, AlarmStatus::Red]);
-    let alarm = (few(), status).prop_map(|(name, status)| Alarm { name, status });
-    let hosts = || option::of(vec(any::<Index>(), 0..3));
-    let privilege = select(vec!["Datastore.AllocateSpace".to_owned(), "Datastore.FileManagement".to_owned()]);
-    (
-        property(any::<Index>()),
-        option::of(btree_set(tag, 0..3)),
-        option::of(btree_map(few(), few(), 0..3)),
-        option::of(btree_set(alarm, 0..3)),
-        vec((any::<Index>(), hosts(), any::<bool>()), 0..3),
-        btree_map(privilege, any::<bool>(), 0..2),
-        btree_map(few(), any::<bool>(), 0..2),
-        hosts(),
-    )
-        .prop_map(|(cluster, tags, attributes, alarms, checks, privileges, arrays, endpoints)| Storage {
-            cluster,
-            tags,
-            attributes,
-            alarms,
-            checks,
-            privileges,
-            arrays,
-            endpoints,
-        })
-}
-
-fn with_storage(datastore: Datastore, storage: Storage, compute: &Compute, overview: &Overview) -> Datastore {
-    let clusters = overview.datastore_clusters.as_deref();
+fn placed(parts: Parts, compute: &Compute, overview: &Overview) -> Datastore {
+    let hosts = |some: Vec<usize>| some.into_iter().filter(|host| *host < compute.hosts().len()).collect();
     let policies = overview.policies.as_deref().unwrap_or_default();
-    let hosts = |indexes: Vec<Index>| {
-        let mut set = HostSet::default();
-        if !compute.hosts().is_empty() {
-            for index in indexes {
-                set.insert(index.index(compute.hosts().len()));
-            }
-        }
-        set
-    };
-    let check = |(index, on, fits): (Index, Option<Vec<Index>>, bool)| {
+    let checks = parts.checks.into_iter().filter(|_| !policies.is_empty()).map(|(policy, fits, on)| {
         let check = if fits {
             PolicyCheck::Compatible { hosts: on.map(hosts) }
         } else {
-            PolicyCheck::Incompatible { why: format!("{MARK} says no") }
+            PolicyCheck::Incompatible { why: format!("{MARK} is full") }
         };
-        (index.get(policies).id.clone(), check)
-    };
+        (policy.get(policies).id.clone(), check)
+    });
+    let clusters = overview.datastore_clusters.as_deref();
     Datastore {
-        datastore_cluster: match (clusters, storage.cluster) {
-            // None of any datastore was read.
-            (None, _) | (Some(_), Property::Withheld) => Property::Withheld,
-            (Some([]), Property::Known(_)) | (Some(_), Property::Absent) => Property::Absent,
-            (Some(all), Property::Known(index)) => Property::Known(index.get(all).moref.clone()),
+        moref: MoRef(format!("datastore-{}", parts.number)),
+        datacenter: parts
+            .datacenter
+            .filter(|_| !compute.datacenters().is_empty())
+            .map(|index| index.get(compute.datacenters()).moref.clone()),
+        mounts: parts
+            .mounts
+            .map_or(Mounts::Missing, |mounts| Mounts::Read((0..compute.hosts().len()).zip(mounts).collect())),
+        policies: checks.collect(),
+        endpoints: parts.endpoints.map(hosts),
+        datastore_cluster: match (clusters, parts.cluster) {
+            (None, _) | (_, Property::Withheld) => Property::Withheld,
+            (Some(all), Property::Known(index)) if !all.is_empty() => {
+                Property::Known(index.get(all).moref.clone())
+            }
+            (Some(_), _) => Property::Absent,
         },
-        tags: storage.tags,
-        custom_attributes: storage.attributes,
-        alarms: storage.alarms,
-        policies: storage.checks.into_iter().filter(|_| !policies.is_empty()).map(check).collect(),
-        privileges: storage.privileges,
-        arrays: storage.arrays,
-        endpoints: storage.endpoints.map(hosts),
-        ..datastore
+        ..parts.datastore
     }
 }
 
 pub(super) fn one() -> impl Strategy<Value = Recording> {
-    let mount = || {
-        let other = select(vec![Mount::ReadOnly, Mount::Inaccessible, Mount::Unmounted]);
-        prop_oneof![1 => Just(Mount::Usable), 1 => other]
-    };
-    let mounts = prop_oneof![3 => Just(Some(vec![Mount::Usable; 70])), 1 => option::of(vec(mount(), 70))];
-    let url = prop_oneof![1 => Just(String::new()), 2 => "[a-d]".prop_map(|v| format!("ds:///{MARK}/{v}/"))];
-    let datastore = prop_oneof![1 => any_datastore(), 2 => good_datastore()];
-    let datastore =
-        (datastore, name(), url, 0..200_u16, option::weighted(0.9, any::<Index>()), mounts, storage());
-    (compute(), vec(datastore, 0..12), overview()).prop_map(|(compute, datastores, overview)| {
-        let datastores =
-            datastores.into_iter().map(|(datastore, name, url, number, datacenter, mounts, storage)| {
-                Datastore {
-                    moref: MoRef(format!("datastore-{number}")),
-                    name,
-                    url,
-                    datacenter: datacenter
-                        .filter(|_| !compute.datacenters().is_empty())
-                        .map(|index| index.get(compute.datacenters()).moref.clone()),
-                    mounts: mounts.map_or(Mounts::Missing, |mounts| {
-                        Mounts::Read((0..compute.hosts().len()).zip(mounts).collect())
-                    }),
-                    ..with_storage(datastore, storage, &compute, &overview)
-                }
-            });
-        let datastores = datastores.collect();
+    (compute(), vec(parts(), 0..12), overview()).prop_map(|(compute, datastores, overview)| {
+        let datastores = datastores.into_iter().map(|parts| placed(parts, &compute, &overview)).collect();
         Recording {
             server: format!("https://{}.example.com:8443", MARK.to_lowercase()),
             inventory: Inventory::new(overview, compute, datastores),

@@ -10,8 +10,8 @@ use super::generated::{self, MARK};
 use super::*;
 use crate::api::{HostAccess, RejectionCode, Sharing, Strategy as Strategy_, WhenUnsatisfiable};
 use crate::placement::{
-    Ask, Backing, Bytes, Claim, ClassRules, Cluster, Datacenter, Decision, Host, Ledger, Patterns,
-    PolicyCheck, Request, ScopeAsk, Selector, Spread, Verdict, decide, explain,
+    Ask, Backing, Bytes, Claim, ClassRules, Cluster, Compute, Datacenter, Decision, Host, Ledger, Patterns,
+    Request, ScopeAsk, Selector, Spread, Verdict, decide, explain,
 };
 
 /// Everything in it, and not only what an inventory is equal by.
@@ -75,11 +75,7 @@ fn backings(recording: &Recording, of: &[Index]) -> Vec<Backing> {
     of.map(|one| Backing::of(&one.url, &recording.inventory.instance_uuid, &one.moref)).collect()
 }
 
-/// Equal stays equal, different different, empty empty, and smaller smaller.
-fn all_of<T>(list: Option<&[T]>) -> impl Iterator<Item = &T> {
-    list.into_iter().flatten()
-}
-
+/// Equal stays equal, different different, empty empty, and smaller smaller, but for paths and urls.
 fn assert_renamed<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) {
     let pairs: BTreeSet<_> = pairs.collect();
     let instead: BTreeMap<_, _> = pairs.iter().copied().collect();
@@ -88,9 +84,20 @@ fn assert_renamed<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) {
     assert!(instead.iter().all(|(text, other)| text.is_empty() == other.is_empty()), "{pairs:?}");
 }
 
-fn assert_in_order<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) {
-    let pairs: BTreeMap<_, _> = pairs.collect();
-    assert!(pairs.values().is_sorted(), "{pairs:?}");
+/// What of storage has no name: how much there is of each, and what is said of it.
+fn shape(inventory: &Inventory) -> impl Eq + std::fmt::Debug + use<> {
+    let of = |one: &Datastore| {
+        let alarms = one.alarms.as_ref().map(|all| all.iter().map(|alarm| alarm.status).collect::<Vec<_>>());
+        let checks = one.policies.values().map(|check| match check {
+            PolicyCheck::Compatible { hosts } => Some(hosts.clone()),
+            PolicyCheck::Incompatible { .. } => None,
+        });
+        let arrays: Vec<bool> = one.arrays.values().copied().collect();
+        let attributes = one.custom_attributes.as_ref().map(BTreeMap::len);
+        (one.tags.as_ref().map(BTreeSet::len), attributes, alarms, checks.collect::<Vec<_>>(), arrays)
+    };
+    let counts = (inventory.policies().map(<[_]>::len), inventory.datastore_clusters().map(<[_]>::len));
+    (counts, inventory.consumer().is_some(), inventory.datastores().iter().map(of).collect::<Vec<_>>())
 }
 
 proptest! {
@@ -119,77 +126,69 @@ proptest! {
     #[test]
     fn equal_names_stay_equal_and_different_ones_different(recording in generated::one()) {
         let anonymous = recording.anonymized();
-        let (old, new) = (recording.inventory.compute(), anonymous.inventory.compute());
-        let datacenters = || old.datacenters().iter().zip(new.datacenters());
-        let clusters = || old.clusters().iter().zip(new.clusters());
-        let hosts = || old.hosts().iter().zip(new.hosts());
-        let datastores = || recording.inventory.datastores().iter().zip(anonymous.inventory.datastores());
+        let (old, new) = (&recording.inventory, &anonymous.inventory);
+        let datacenters = || old.compute().datacenters().iter().zip(new.compute().datacenters());
+        let clusters = || old.compute().clusters().iter().zip(new.compute().clusters());
+        let hosts = || old.compute().hosts().iter().zip(new.compute().hosts());
+        let pods = || old.datastore_clusters().into_iter().flatten().zip(new.datastore_clusters().into_iter().flatten());
+        let policies = || old.policies().into_iter().flatten().zip(new.policies().into_iter().flatten());
+        let datastores = || old.datastores().iter().zip(new.datastores());
+        let tags = || datastores().flat_map(|(a, b)| a.tags.iter().flatten().zip(b.tags.iter().flatten()));
+        let attributes = || datastores().flat_map(|(a, b)| {
+            a.custom_attributes.iter().flatten().zip(b.custom_attributes.iter().flatten())
+        });
+        let alarms = || datastores().flat_map(|(a, b)| a.alarms.iter().flatten().zip(b.alarms.iter().flatten()));
         assert_renamed(datacenters().map(|(a, b)| (&a.name, &b.name)));
         assert_renamed(clusters().map(|(a, b)| (&a.name, &b.name)));
         assert_renamed(hosts().map(|(a, b)| (&a.name, &b.name)));
+        assert_renamed(pods().map(|(a, b)| (&a.name, &b.name)));
+        assert_renamed(policies().map(|(a, b)| (&a.id, &b.id)));
+        assert_renamed(policies().map(|(a, b)| (&a.name, &b.name)));
         assert_renamed(datastores().map(|(a, b)| (&a.name, &b.name)));
         assert_renamed(datastores().map(|(a, b)| (&a.url, &b.url)));
-        let paths = datacenters().map(|(a, b)| (&a.path, &b.path))
-            .chain(clusters().map(|(a, b)| (&a.path, &b.path)))
-            .chain(hosts().map(|(a, b)| (&a.path, &b.path)));
-        assert_renamed(paths);
-        assert_in_order(clusters().map(|(a, b)| (&a.name, &b.name)));
-        assert_in_order(datastores().map(|(a, b)| (&a.name, &b.name)));
-        let named = |hosts: &[Host]| hosts.iter().map(|host| host.path.ends_with(&host.name)).collect::<Vec<_>>();
-        let slashes = |hosts: &[Host]| hosts.iter().any(|host| host.name.contains('/'));
-        prop_assert!(slashes(old.hosts()) || named(old.hosts()) == named(new.hosts()), "a path leads to its name");
-        // Names of storage keep their order, so that what was sorted by them still stands where it stood.
-        let stores = || all_of(recording.inventory.datastore_clusters()).zip(all_of(anonymous.inventory.datastore_clusters()));
-        let policies = || all_of(recording.inventory.policies()).zip(all_of(anonymous.inventory.policies()));
-        assert_renamed(stores().map(|(a, b)| (&a.name, &b.name)));
-        assert_renamed(stores().map(|(a, b)| (&a.path, &b.path)));
-        assert_renamed(policies().map(|(a, b)| (&a.name, &b.name)));
-        assert_renamed(policies().map(|(a, b)| (&a.id, &b.id)));
-        let tags = || datastores().flat_map(|(a, b)| a.tags.iter().flatten().zip(b.tags.iter().flatten()));
         assert_renamed(tags().map(|(a, b)| (&a.category, &b.category)));
         assert_renamed(tags().map(|(a, b)| (&a.name, &b.name)));
-        let alarms = || datastores().flat_map(|(a, b)| a.alarms.iter().flatten().zip(b.alarms.iter().flatten()));
-        assert_renamed(alarms().map(|(a, b)| (&a.name, &b.name)));
-        prop_assert!(alarms().all(|(a, b)| a.status == b.status));
-        let attributes = || {
-            datastores().flat_map(|(a, b)| a.custom_attributes.iter().flatten().zip(b.custom_attributes.iter().flatten()))
-        };
         assert_renamed(attributes().map(|(a, b)| (a.0, b.0)));
         assert_renamed(attributes().map(|(a, b)| (a.1, b.1)));
+        assert_renamed(alarms().map(|(a, b)| (&a.name, &b.name)));
         assert_renamed(datastores().flat_map(|(a, b)| a.arrays.keys().zip(b.arrays.keys())));
-        assert_renamed(datastores().flat_map(|(a, b)| a.policies.keys().zip(b.policies.keys())));
+        assert_renamed(datastores().flat_map(|(a, b)| a.policies.keys().zip(b.policies.keys()))
+            .chain(policies().map(|(a, b)| (&a.id, &b.id))));
+        let paths = || datacenters().map(|(a, b)| (&a.path, &b.path))
+            .chain(clusters().map(|(a, b)| (&a.path, &b.path)))
+            .chain(hosts().map(|(a, b)| (&a.path, &b.path)))
+            .chain(pods().map(|(a, b)| (&a.path, &b.path)));
+        assert_renamed(paths());
+        let named = |host: &Host| host.path.ends_with(&format!("/{}", host.name.replace('/', "%2f")));
+        // A path that leads to two objects, as no vCenter has it, has the name of one of them.
+        let is_its_own = |host: &Host| paths().filter(|(path, _)| **path == host.path).count() == 1;
+        let leads = |(a, b): (&Host, &Host)| !is_its_own(a) || named(a) == named(b);
+        prop_assert!(hosts().all(leads), "a path leads to its name");
         // All else is as it was.
-        let renamed = Inventory::new(
-            Overview {
-                instance_uuid: recording.inventory.instance_uuid.clone(),
-                version: anonymous.inventory.vcenter_version.clone(),
-                policies: recording.inventory.policies().map(<[_]>::to_vec),
-                datastore_clusters: recording.inventory.datastore_clusters().map(<[_]>::to_vec),
-                consumer: recording.inventory.consumer().filter(|_| anonymous.inventory.consumer().is_some()).map(str::to_owned),
-            },
-            crate::placement::Compute::new(
-                datacenters().map(|(a, b)| Datacenter { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
-                clusters().map(|(a, b)| Cluster { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
-                hosts().map(|(a, b)| Host { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
-            ),
-            datastores().map(|(a, b)| Datastore {
-                name: a.name.clone(),
-                url: a.url.clone(),
-                tags: a.tags.clone().filter(|all| Some(all.len()) == b.tags.as_ref().map(BTreeSet::len)),
-                custom_attributes: a.custom_attributes.clone().filter(|all| {
-                    Some(all.len()) == b.custom_attributes.as_ref().map(BTreeMap::len)
-                }),
-                alarms: a.alarms.clone().filter(|all| Some(all.len()) == b.alarms.as_ref().map(BTreeSet::len)),
-                policies: a.policies.iter().zip(b.policies.values()).map(|((id, own), now)| {
-                    let is_no = |check: &PolicyCheck| matches!(check, PolicyCheck::Incompatible { .. });
-                    (id.clone(), if is_no(own) && is_no(now) { own.clone() } else { now.clone() })
-                }).collect(),
-                arrays: a.arrays.keys().cloned().zip(b.arrays.values().copied()).collect(),
-                ..b.clone()
-            }).collect(),
+        let overview = Overview {
+            instance_uuid: old.instance_uuid.clone(),
+            version: new.vcenter_version.clone(),
+            policies: old.policies().map(<[_]>::to_vec),
+            datastore_clusters: old.datastore_clusters().map(<[_]>::to_vec),
+            consumer: old.consumer().map(str::to_owned),
+        };
+        let renamed = Compute::new(
+            datacenters().map(|(a, b)| Datacenter { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
+            clusters().map(|(a, b)| Cluster { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
+            hosts().map(|(a, b)| Host { name: a.name.clone(), path: a.path.clone(), ..b.clone() }).collect(),
         );
-        prop_assert_eq!(&renamed, &recording.inventory);
-        prop_assert_eq!(&anonymous.inventory.vcenter_version, &recording.inventory.vcenter_version);
+        let datastores = datastores().map(|(a, b)| Datastore {
+            name: a.name.clone(),
+            url: a.url.clone(),
+            tags: a.tags.clone(),
+            custom_attributes: a.custom_attributes.clone(),
+            alarms: a.alarms.clone(),
+            policies: a.policies.clone(),
+            arrays: a.arrays.clone(),
+            ..b.clone()
+        });
+        prop_assert_eq!(&Inventory::new(overview, renamed, datastores.collect()), old);
+        prop_assert_eq!(shape(new), shape(old));
     }
 
     #[test]

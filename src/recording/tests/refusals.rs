@@ -45,7 +45,7 @@ fn an_empty_file_is_named() {
 #[test]
 fn a_truncated_file_is_named_with_its_last_line() {
     let cut = FILE.find("\"type\":\"VMFS\"").unwrap();
-    assert_eq!(told(&FILE[..cut]), "it ends early, in line 15: record it again");
+    assert_eq!(told(&FILE[..cut]), "it ends early, in line 22: record it again");
     for (cut, _) in FILE.trim_end().char_indices().skip(1) {
         assert!(told(&FILE[..cut]).starts_with("it ends early, in line "), "{}", &FILE[..cut]);
     }
@@ -54,7 +54,7 @@ fn a_truncated_file_is_named_with_its_last_line() {
 #[test]
 fn text_behind_the_end_is_refused() {
     let said = told(&format!("{FILE}{{}}"));
-    assert_eq!(said, "line 19, column 1: trailing characters");
+    assert_eq!(said, "line 26, column 1: trailing characters");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_absurd_size_is_no_size() {
         }
         for absurd in ["1.5", "1e30", "1e999", "\"1\"", "true", "[]"] {
             let said = refused(&from, &format!("\"{field}\":{absurd}"));
-            assert!(said.starts_with("line 15, column "), "{said}");
+            assert!(said.starts_with("line 22, column "), "{said}");
         }
     }
     assert!(Recording::read(&FILE.replace("1099511627776", "9223372036854775807")).is_ok());
@@ -127,6 +127,14 @@ fn an_overlong_text_is_refused() {
         ("\"/DC0/host/C0/h1\"", "\"/LONG\"", "host-h1: path is longer than 65536 bytes"),
         ("https://vc", "https://LONG", "vCenter: server is longer than 1024 bytes"),
         ("8.0.3", "LONG", "vCenter: version is longer than 1024 bytes"),
+        ("consumer@", "LONG", "vCenter: consumer is longer than 256 bytes"),
+        ("\"Gold\"", "\"LONG\"", "policies: name is longer than 256 bytes"),
+        ("\"gold\"", "\"LONG\"", "datastore-1: tags is longer than 256 bytes"),
+        ("storage team", "LONG", "datastore-1: customAttributes is longer than 1024 bytes"),
+        ("usage", "LONG", "datastore-1: alarms is longer than 256 bytes"),
+        ("too slow", "LONG", "datastore-1: policies is longer than 1024 bytes"),
+        ("array-1", "LONG", "datastore-1: arrays is longer than 256 bytes"),
+        ("Datastore.AllocateSpace", "LONG", "datastore-1: privileges is longer than 256 bytes"),
         (UUID, "LONG", "vCenter: instanceUUID is longer than 1024 bytes"),
     ] {
         assert_eq!(refused(from, &to.replace("LONG", &long)), said);
@@ -140,7 +148,7 @@ fn control_characters_are_refused() {
         assert_eq!(said, "datastore-2: name has control characters");
     }
     assert!(
-        refused("\"datastore-2\"", "\"datastore-2\",\"name\":\"a\u{7}b\"").starts_with("line 16, column "),
+        refused("\"datastore-2\"", "\"datastore-2\",\"name\":\"a\u{7}b\"").starts_with("line 23, column "),
         "not even JSON"
     );
     assert_eq!(refused("ds:///", "ds:\\t///"), "datastore-1: url has control characters");
@@ -216,6 +224,26 @@ fn a_reference_leads_to_an_object_of_its_kind() {
     ] {
         assert_eq!(refused(from, &to), said);
     }
+    for (from, to, said) in [
+        (
+            "\"group-p1\",\"tags\"",
+            "\"p1\",\"tags\"",
+            "datastore-1: datastoreCluster is \"p1\", which is not in the file",
+        ),
+        ("{\"p-1\"", "{\"p-9\"", "datastore-1: policies has \"p-9\", which is not in the file"),
+        (
+            "\"hosts\":[\"host-h1\"]",
+            "\"hosts\":[\"h1\"]",
+            "datastore-1: policies has \"h1\", which is not among the hosts",
+        ),
+        (
+            "\"endpoints\":[\"host-h2\"]",
+            "\"endpoints\":[\"h2\"]",
+            "datastore-1: endpoints has \"h2\", which is not among the hosts",
+        ),
+    ] {
+        assert_eq!(refused(from, to), said);
+    }
     refused("[\"host-h1\"]", &format!("[\"{}\\u001b\"]", "x".repeat(5000)));
 }
 
@@ -224,6 +252,42 @@ fn a_host_mounts_a_datastore_once() {
     let said = "datastore-1: mounts has host-h1 twice";
     assert_eq!(refused("[\"host-h1\"]", "[\"host-h1\",\"host-h1\"]"), said);
     assert_eq!(refused("[\"host-h2\"]", "[\"host-h1\"]"), said);
+}
+
+#[test]
+fn what_describes_storage_is_there_once() {
+    let tag = "{\"category\":\"tier\",\"name\":\"gold\"}";
+    let alarm = "{\"name\":\"usage\",\"status\":\"red\"}";
+    for (from, to, said) in [
+        ("\"id\":\"p-2\"", "\"id\":\"p-1\"".to_owned(), "policies: \"p-1\" is there twice"),
+        (tag, format!("{tag},{tag}"), "datastore-1: tags has one of them twice"),
+        (alarm, format!("{alarm},{alarm}"), "datastore-1: alarms has one of them twice"),
+        ("[\"host-h2\"]}", "[\"host-h2\",\"host-h2\"]}".to_owned(), "datastore-1: mounts has host-h2 twice"),
+        (
+            "\"endpoints\":[\"host-h2\"",
+            "\"endpoints\":[\"host-h2\",\"host-h2\"".to_owned(),
+            "datastore-1: endpoints has host-h2 twice",
+        ),
+    ] {
+        assert_eq!(refused(from, &to), said);
+    }
+    for (from, twice) in [
+        ("\"owner\":", "\"owner\":\"\",\"owner\":"),
+        ("{\"p-1\":", "{\"p-1\":{\"compatible\":true},\"p-1\":"),
+        ("\"array-1\":", "\"array-1\":true,\"array-1\":"),
+        ("\"Datastore.AllocateSpace\":", "\"Datastore.AllocateSpace\":true,\"Datastore.AllocateSpace\":"),
+    ] {
+        let said = refused(from, twice);
+        assert!(said.starts_with("line 22, column ") && said.ends_with(" is there twice"), "{said}");
+    }
+}
+
+#[test]
+fn a_policy_fits_or_says_why_it_does_not() {
+    let said = refused("\"compatible\":true", "\"compatible\":false");
+    assert_eq!(said, "datastore-1: policies: \"p-1\" is not compatible and has hosts");
+    let said = refused("\"compatible\":false", "\"compatible\":true");
+    assert_eq!(said, "datastore-1: policies: \"p-2\" is compatible and has a why");
 }
 
 #[test]
