@@ -51,4 +51,6 @@ pub mod resolve;
 pub mod scheduler;
 pub mod status;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod vsphere;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::world::{Fate, GIB, World, datastore, key};
-use crate::placement::{Ledger, samples};
+use crate::placement::Ledger;
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ fn check_ledger(world: &World) {
 }
 
 proptest! {
-    #![proptest_config(samples::cases(if cfg!(debug_assertions) { 256 } else { 10_000 }))]
+    #![proptest_config(crate::testing::cases(if cfg!(debug_assertions) { 256 } else { 10_000 }))]
 
     #[test]
     fn hold_whatever_happens(happenings in prop::collection::vec(happening(), 1..40)) {
