@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check model test test-long demo devstack expected-tests rust go skipped
+.PHONY: help check model mutants test test-long demo devstack expected-tests rust go skipped
 
 export CARGO_TERM_PROGRESS_WHEN ?= never
 STRICT := $(filter-out 0,$(BERTH_STRICT))
@@ -70,6 +70,15 @@ skipped:
 
 expected-tests: rust ## write the list of tests that make test compares with
 	$(call stage,expected tests,tests/list.sh > target/expected-tests.txt && mv target/expected-tests.txt tests/expected-tests.txt)
+
+# The pure modules in every small way, one at a time. MODULE and SHARD choose a part; all of it takes a day.
+MODULE ?= *
+SHARD ?= 0/1
+MUTANTS := target/tools/bin/cargo-mutants
+
+mutants: rust ## change the pure modules in small ways and name what no test notices; MODULE=placement SHARD=0/8; leaves target/long/mutants.out
+	$(call stage,cargo-mutants,[ -x $(MUTANTS) ] || cargo install --quiet --locked --root target/tools cargo-mutants@27.1.0)
+	$(call stage,mutants,PROPTEST_CASES=64 $(MUTANTS) mutants --output target/long --file 'src/$(MODULE)/**' --shard $(SHARD))
 
 demo: rust go ## show the main job on real servers; KEEP=1 leaves them running, DEMO_CONTEXT=name uses a cluster of yours
 	@$(MAKE) --no-print-directory devstack

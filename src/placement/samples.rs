@@ -1,9 +1,17 @@
 //! Values for tests all over the crate. No I/O.
 
+use proptest::prelude::ProptestConfig;
+
 use super::compute::{Cluster, Compute, Datacenter, Host, Mount, Mounts};
 use super::inventory::{Datastore, MoRef, Property};
 
 pub const GIB: u64 = 1 << 30;
+
+/// So many generated cases, or as many as `PROPTEST_CASES` says: fewer while mutants are tried, more in a search.
+pub fn cases(usual: u32) -> ProptestConfig {
+    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(wanted.unwrap_or(usual))
+}
 
 /// One datacenter with one cluster of two hosts.
 pub fn compute() -> Compute {

@@ -113,7 +113,7 @@ fn an_instance_is_adopted_where_it_is() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(samples::cases(400))]
 
     /// An adopted datastore is the instance's, whatever else there is, and its verdict is that of an explanation; all
     /// other things are as in a fresh decision.

@@ -186,7 +186,7 @@ fn world() -> impl Strategy<Value = Vector> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(samples::cases(400))]
 
     #[test]
     fn peers_find_the_same_datastores_eligible(vector in world()) {

@@ -304,7 +304,7 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(samples::cases(400))]
 
     /// 6. Whatever happens to instances, in any order: what was promised of a volume stays within its limit; room
     /// that is kept free for what is to be written is there, unless disks have grown into it, which they cannot

@@ -12,7 +12,7 @@ use super::*;
 use crate::api::Strategy as Strategy_;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(samples::cases(400))]
 
     /// 1. Any order of the datastores gives the same decision and the same explanation.
     #[test]

@@ -6,7 +6,7 @@ use super::worlds::{compile, seen_by, world};
 use super::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(samples::cases(200))]
 
     #[test]
     fn a_survey_is_the_explanation_in_the_inventorys_order(w in world()) {

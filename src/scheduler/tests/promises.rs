@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::world::{Fate, GIB, World, datastore, key};
-use crate::placement::Ledger;
+use crate::placement::{Ledger, samples};
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ fn check_ledger(world: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 256 } else { 10_000 }))]
+    #![proptest_config(samples::cases(if cfg!(debug_assertions) { 256 } else { 10_000 }))]
 
     #[test]
     fn hold_whatever_happens(happenings in prop::collection::vec(happening(), 1..40)) {
