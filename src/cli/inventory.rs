@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use berth::placement::{Inventory, Mounts, Selector};
 use berth::recording::{self, Recording};
-use berth::vsphere::{self, CertificateProblem, Credentials, Endpoint, Report, Trust};
+use berth::vsphere::{self, CertificateProblem, Credentials, Endpoint, Observer, Report, Trust};
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
@@ -79,9 +81,12 @@ impl InventoryCommand {
     /// # Errors
     /// When the vCenter cannot be read.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        // Not repeated: somebody may have put a password into it.
         let server = recording::server(&self.server)
-            .with_context(|| format!("--server {}: it is not HOST[:PORT]", self.server.escape_debug()))?;
-        let endpoint = Endpoint::new(server.parse()?, self.trust()?, MAX_AGE);
+            .context("--server: it is not HOST[:PORT], without user and path")?;
+        let withheld = Arc::new(Withheld::default());
+        let observer = withheld.clone();
+        let endpoint = Endpoint { observer, ..Endpoint::new(server.parse()?, self.trust()?, MAX_AGE) };
         let password = password(&self.password_file)
             .with_context(|| format!("--password-file {}", self.password_file.display()))?;
         let credentials = Credentials::new(self.username.clone().into(), password)?;
@@ -91,8 +96,8 @@ impl InventoryCommand {
             runtime.block_on(Box::pin(record(server.clone(), endpoint, credentials, &mut progress)));
         progress.end();
         let (recording, skipped) = recorded.with_context(|| server)?;
-        if skipped > 0 && !self.quiet {
-            output::warn(&[format!("objects that make no sense and are left out: {skipped}")]);
+        if !self.quiet {
+            output::warn(&warnings(skipped, withheld.0.load(Ordering::Relaxed)));
         }
         let recording = if self.anonymize { recording.anonymized() } else { recording };
         output::print(&match self.output {
@@ -155,6 +160,24 @@ async fn record(
     drop(connection.await);
     let (inventory, skipped) = outcome?;
     Ok((Recording { server, inventory: Inventory::clone(&inventory) }, skipped))
+}
+
+/// How many datastores have properties that vCenter does not show.
+#[derive(Debug, Default)]
+struct Withheld(AtomicUsize);
+
+impl Observer for Withheld {
+    fn withheld(&self, datastores: usize) {
+        self.0.store(datastores, Ordering::Relaxed);
+    }
+}
+
+fn warnings(skipped: usize, withheld: usize) -> Vec<String> {
+    let skipped = (skipped > 0).then(|| format!("objects that make no sense and are left out: {skipped}"));
+    let withheld = (withheld > 0).then(|| {
+        format!("datastores of which vCenter does not show everything: {withheld}; grant the account Read-only on them")
+    });
+    skipped.into_iter().chain(withheld).collect()
 }
 
 fn reading_mounts(inventory: &Inventory) -> String {

@@ -227,9 +227,11 @@ async fn what_cannot_be_used_is_said_before_anything_is_sent() {
     ] {
         assert_eq!(setup.refused(arguments).await, format!("error: {expected}"));
     }
-    let path = ["--server", "https://vc.example.com/sdk", "--password-file", "password"];
-    let said = failed(setup.command(&path).output().await.unwrap());
-    assert_eq!(said, "error: --server https://vc.example.com/sdk: it is not HOST[:PORT]");
+    for server in ["https://vc.example.com/sdk", "https://user:word@vc.example.com"] {
+        let server = ["--server", server, "--password-file", "password"];
+        let said = failed(setup.command(&server).output().await.unwrap());
+        assert_eq!(said, "error: --server: it is not HOST[:PORT], without user and path");
+    }
     assert_eq!(setup.fake.requests().len(), 0);
 }
 
@@ -272,11 +274,13 @@ async fn an_interrupted_recording_logs_out_and_prints_nothing() {
 }
 
 #[tokio::test]
-async fn objects_that_make_no_sense_are_counted() {
-    let datastores = json!([{"name": "good"}, {"name": "bell\u{7}"}]);
+async fn what_is_left_out_or_not_shown_is_counted() {
+    let datastores = json!([{"name": "good", "withheld": ["info"]}, {"name": "bell\u{7}"}]);
     let setup = Setup::new(Options::with_datastores(&datastores)).await;
     let output = setup.run(&["--password-file", "password", "--ca", "ca.pem"]).await;
     let said = text(output.stderr);
-    assert!(said.ends_with("warning: objects that make no sense and are left out: 1\n"), "{said}");
+    let warnings = "warning: objects that make no sense and are left out: 1\n\
+                    warning: datastores of which vCenter does not show everything: 1; grant the account Read-only on them\n";
+    assert!(said.ends_with(warnings), "{said}");
     assert_eq!(Recording::read(&text(output.stdout)).unwrap().inventory.datastores().len(), 1);
 }
