@@ -153,13 +153,13 @@ fn impurity_is_found() {
     assert_eq!(complaints("use super::controller;", 0, &[], &[]).len(), 1, "the top of a module");
 }
 
-/// Files below a module, without the folders and files of its tests, and of the samples for tests.
+/// Files below a module, without the folders and files of its tests.
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     // A module of the core that is not written yet has no folder.
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    let is_test = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem == "tests" || stem == "samples");
+    let is_test = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem == "tests");
     paths
         .into_iter()
         .filter(|path| !is_test(path))

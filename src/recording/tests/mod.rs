@@ -5,7 +5,7 @@ mod properties;
 mod refusals;
 
 use super::*;
-use crate::placement::samples::{GIB, cases, compute, datastore};
+use crate::placement::samples::{GIB, compute, datastore};
 use crate::placement::{
     Alarm, AlarmStatus, Datastore, DatastoreCluster, HostMounts, MoRef, Mount, Mounts, Overview, PolicyCheck,
     Property, StoragePolicy, Tag,

@@ -101,7 +101,7 @@ fn shape(inventory: &Inventory) -> impl Eq + std::fmt::Debug + use<> {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(crate::testing::cases(200))]
 
     #[test]
     fn whatever_is_written_is_read_back_and_written_again_as_the_same_bytes(recording in generated::one()) {
