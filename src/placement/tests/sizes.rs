@@ -146,15 +146,88 @@ struct Vectors {
     vectors: Vec<Vector>,
 }
 
-/// Every row, once through the decision and once through the advice.
-#[test]
-fn vvol_sizes_are_judged_as_in_the_table() {
-    let table = include_str!("../../../tests/vectors/vvol-sizes.yaml");
-    let table: Vectors = serde_saphyr::from_str(table).unwrap();
-    assert_eq!(table.vectors.len(), 48);
-    for row in table.vectors {
-        judge(&row);
+/// A test for each row, by its size and its minimum.
+macro_rules! rows {
+    ($($name:ident)*) => {
+        mod vector {
+            $(#[test] fn $name() { super::judge_named(stringify!($name)); })*
+        }
+        const NAMED: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+rows! {
+    unknown_of_at_least_1048576
+    size_0_of_at_least_1048576
+    size_0_of_at_least_4194304
+    size_1_of_at_least_1048576
+    size_511_of_at_least_1048576
+    size_512_of_at_least_1048576
+    size_1024_of_at_least_1048576
+    size_524288_of_at_least_1048576
+    size_1048575_of_at_least_1048576
+    size_1048576_of_at_least_1048576
+    size_1048577_of_at_least_1048576
+    size_1049088_of_at_least_1048576
+    size_1049600_of_at_least_1048576
+    size_2096640_of_at_least_1048576
+    size_2097152_of_at_least_1048576
+    size_3145728_of_at_least_1048576
+    size_1048576_of_at_least_4194304
+    size_3145728_of_at_least_4194304
+    size_3146240_of_at_least_4194304
+    size_4194303_of_at_least_4194304
+    size_4194304_of_at_least_4194304
+    size_4194816_of_at_least_4194304
+    size_5242880_of_at_least_4194304
+    size_2361393152_of_at_least_1048576
+    size_6012954624_of_at_least_1048576
+    size_10000000000_of_at_least_1048576
+    size_10737418240_of_at_least_1048576
+    size_10737418752_of_at_least_1048576
+    size_10737418240_of_at_least_4194304
+    size_20000000000_of_at_least_1048576
+    size_21474836480_of_at_least_1048576
+    size_2199023255552_of_at_least_1048576
+    size_68169720922112_of_at_least_1048576
+    size_68169720922624_of_at_least_1048576
+    size_9223372036852678656_of_at_least_1048576
+    size_9223372036853727231_of_at_least_1048576
+    size_9223372036853727232_of_at_least_1048576
+    size_9223372036853727233_of_at_least_1048576
+    size_9223372036854775807_of_at_least_1048576
+    size_8225280_of_at_least_1048576
+    size_41126400_of_at_least_1048576
+    size_10733990400_of_at_least_1048576
+    size_16837148160_of_at_least_1048576
+    size_16845373440_of_at_least_1048576
+    size_16853598720_of_at_least_1048576
+    size_33690746880_of_at_least_1048576
+    size_50536120320_of_at_least_1048576
+    size_539043724800_of_at_least_1048576
+}
+
+impl Vector {
+    fn name(&self) -> String {
+        let size = self.bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("size_{bytes}"));
+        format!("{size}_of_at_least_{}", self.minimum_bytes)
     }
+}
+
+fn table() -> Vec<Vector> {
+    let table: Vectors =
+        serde_saphyr::from_str(include_str!("../../../tests/vectors/vvol-sizes.yaml")).unwrap();
+    table.vectors
+}
+
+#[test]
+fn every_row_has_a_test() {
+    assert_eq!(table().iter().map(Vector::name).collect::<Vec<_>>(), NAMED);
+}
+
+/// Once through the decision and once through the advice.
+fn judge_named(name: &str) {
+    judge(table().iter().find(|row| row.name() == name).unwrap());
 }
 
 fn judge(row: &Vector) {
