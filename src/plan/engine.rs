@@ -134,6 +134,8 @@ impl Stage {
         rehearsal.list(scheduler::Kind::Class, classes.into_iter());
         let vcenters = latest(others(Kind::VCenter));
         let recordings = recordings(inputs, &vcenters);
+        let mut warnings = missing::unknown_labels(inputs);
+        warnings.extend(missing::unused_inventories(inputs, &recordings));
         rehearsal.record(recordings.clone());
         let vcenters = vcenters.into_iter().filter_map(|one| objects::vcenter(objects.raw(one)?).ok());
         let vcenters: Vec<_> = vcenters.map(|vcenter| Input::VCenterSeen(Box::new(vcenter))).collect();
@@ -146,7 +148,7 @@ impl Stage {
             keys,
             invented: objects.invented,
             named_cluster: inputs.cluster_name.is_some(),
-            warnings: missing::unknown_labels(inputs),
+            warnings,
         }
     }
 

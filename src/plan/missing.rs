@@ -1,6 +1,7 @@
 //! What the inputs lack, so that the answer may be another than the controller's. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -76,6 +77,22 @@ pub(super) fn unknown_labels(inputs: &Inputs) -> Vec<String> {
     unknown
         .map(|name| {
             format!("the labels of namespace {name} are not known, and allowedNamespaces asks for some: add its manifest with -f")
+        })
+        .collect()
+}
+
+/// Inventories that no decision is made on: a wrong name, or another address than the `VCenter` has.
+pub(super) fn unused_inventories(inputs: &Inputs, recordings: &BTreeMap<String, Recorded>) -> Vec<String> {
+    let is_used =
+        |one: &&Recorded| recordings.values().any(|used| Arc::ptr_eq(&used.inventory, &one.inventory));
+    let unused = inputs.inventories.iter().filter(|one| !is_used(one));
+    unused
+        .map(|one| {
+            let whose = match &one.vcenter {
+                Some(name) => format!("{name}=..."),
+                None => format!("of {}", one.server),
+            };
+            format!("the --inventory {whose} is not used: no VCenter in the inputs is its own, or another one is used for it")
         })
         .collect()
 }

@@ -227,6 +227,10 @@ fn what_no_input_has_is_said_once_with_what_to_add() {
         without.missing[0].starts_with("no --inventory is of VCenter vc (https://vc.example.com)"),
         "{without:?}"
     );
+    assert!(
+        without.warnings[0].starts_with("the --inventory of https://other.example.com is not used"),
+        "{without:?}"
+    );
     unrecorded.inventories[0].vcenter = Some("vc".into());
     assert_eq!(
         answers(&plan(&unrecorded)),
