@@ -85,7 +85,9 @@ pub(super) fn unknown_labels(inputs: &Inputs) -> Vec<String> {
 pub(super) fn unused_inventories(inputs: &Inputs, recordings: &BTreeMap<String, Recorded>) -> Vec<String> {
     let is_used =
         |one: &&Recorded| recordings.values().any(|used| Arc::ptr_eq(&used.inventory, &one.inventory));
-    let unused = inputs.inventories.iter().filter(|one| !is_used(one));
+    // Without any VCenter there is more to say than this.
+    let has_vcenters = of(inputs, Kind::VCenter).next().is_some();
+    let unused = inputs.inventories.iter().filter(|one| has_vcenters && !is_used(one));
     unused
         .map(|one| {
             let whose = match &one.vcenter {
