@@ -78,7 +78,7 @@ MUTANTS := target/tools/bin/cargo-mutants
 
 mutants: rust ## change the pure modules in small ways and name what no test notices; MODULE=placement SHARD=0/8; leaves target/long/mutants.out
 	$(call stage,cargo-mutants,[ -x $(MUTANTS) ] || cargo install --quiet --locked --root target/tools cargo-mutants@27.1.0)
-	$(call stage,mutants,PROPTEST_CASES=64 $(MUTANTS) mutants --output target/long --file 'src/$(MODULE)/**' --shard $(SHARD))
+	$(call stage,mutants,PROPTEST_CASES=64 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 $(MUTANTS) mutants --output target/long --file 'src/$(MODULE)/**' --shard $(SHARD))
 
 demo: rust go ## show the main job on real servers; KEEP=1 leaves them running, DEMO_CONTEXT=name uses a cluster of yours
 	@$(MAKE) --no-print-directory devstack
