@@ -289,3 +289,16 @@ fn percent_of(bytes: u64, percent: u32) -> u128 {
     let rest = u128::from((bytes % PERCENT).saturating_mul(u64::from(percent)).div_ceil(PERCENT));
     u128::from(bytes / PERCENT).saturating_mul(u128::from(percent)).saturating_add(rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_is_its_value() {
+        let of = |part, whole| Fraction { part, whole };
+        assert_eq!(of(1, 2), of(2, 4));
+        assert_ne!(of(1, 2), of(2, 3));
+        assert_eq!(of(1, 0), of(2, 0), "parts of nothing");
+    }
+}

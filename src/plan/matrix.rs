@@ -95,3 +95,30 @@ fn beside(own: Option<u32>, rank: u32) -> u32 {
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::RejectionCode;
+
+    #[test]
+    fn words_are_kept_until_there_are_too_many() {
+        let mut builder = MatrixBuilder::new();
+        let refused = |words: String| {
+            let reasons = vec![(RejectionCode::MaintenanceMode, words)];
+            Some((0, vec![Finding { rank: None, codes: CodeSet::default(), reasons }]))
+        };
+        let half = |letter: &str| letter.repeat(MOST_WORDS / 2);
+        for letter in ["a", "b"] {
+            assert!(builder.wants_words());
+            builder.push(1, refused(half(letter)), None);
+        }
+        assert!(!builder.wants_words(), "no cell is put into words any more");
+        builder.push(1, refused(half("a")), None);
+        builder.push(1, refused("more".into()), None);
+        let matrix = builder.finish();
+        let details: Vec<_> = matrix.rows.iter().map(|row| row.cells[0]).collect();
+        let refused = |detail| Cell::Refused { codes: 0, detail };
+        assert_eq!(details, [refused(Some(0)), refused(Some(1)), refused(Some(0)), refused(None)]);
+    }
+}

@@ -342,3 +342,80 @@ fn an_explanation_is_of_the_moment_when_its_turn_comes() {
     assert!(second.verdicts[1].reasons[0].1.contains("has 30.0 GiB"), "{second:?}");
     assert_eq!(explain(&inputs(stores(), all()), &key("web-9")).map(|e| e.placement), None);
 }
+
+#[test]
+fn what_a_manifest_says_of_its_own_status_counts_for_nothing() {
+    let stores = || vec![datastore("a", 100, 90), datastore("b", 100, 80)];
+    let first = plan(&inputs(stores(), vec![placement("web-1", &thick(60))]));
+    let mut copied = placement("web-1", &thick(85));
+    copied.object["status"] = first.report.placements[0].status.clone();
+    let again = plan(&inputs(vec![datastore("a", 100, 10), datastore("b", 100, 90)], vec![copied]));
+    assert_eq!(answers(&again), [answer("web-1", "Placed", Some("b"))]);
+}
+
+#[test]
+fn every_namespace_has_the_label_of_its_name() {
+    let selector = |name: &str| json!({"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": name}}});
+    let mut with = inputs(vec![datastore("a", 100, 90)], vec![placement("web-1", &thick(1))]);
+    with.manifests[1] = vcenter("vc", &json!({"allowedNamespaces": selector("team-a")}));
+    assert_eq!(answers(&plan(&with)), [answer("web-1", "Placed", Some("a"))]);
+    with.manifests[1] = vcenter("vc", &json!({"allowedNamespaces": selector("team-b")}));
+    assert_eq!(answers(&plan(&with)), [answer("web-1", "VCenterNotAllowed", None)]);
+}
+
+#[test]
+fn of_two_default_classes_the_one_that_does_not_exist_yet_is_newer() {
+    let only = |pattern: &str| json!({"datastores": {"namePattern": pattern}});
+    let mut old = class("old", &only("a"));
+    old.object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let stores = || vec![datastore("a", 100, 90), datastore("b", 100, 80), datastore("c", 100, 70)];
+    let with = |classes: Vec<Manifest>| {
+        let mut with = inputs(stores(), vec![placement("web-1", &thick(1))]);
+        with.manifests.remove(0);
+        with.manifests.extend(classes);
+        plan(&with)
+    };
+    let two = with(vec![class("new", &only("b")), old]);
+    assert_eq!(answers(&two), [answer("web-1", "Placed", Some("b"))]);
+    assert!(
+        two.warnings[0].starts_with("PlacementClass new: several classes are marked"),
+        "{:?}",
+        two.warnings
+    );
+    // Of those that are new, the one that is written last.
+    let order = with(vec![class("z", &only("b")), class("a", &only("c"))]);
+    assert_eq!(answers(&order), [answer("web-1", "Placed", Some("c"))]);
+}
+
+#[test]
+fn a_class_that_is_there_and_not_allowed_is_not_missing() {
+    let mut with = inputs(vec![datastore("a", 100, 90)], vec![]);
+    with.manifests.push(class("gold", &json!({"allowedNamespaces": {"from": "None"}})));
+    with.manifests
+        .push(placement("web-1", &json!({"rootDisk": {"size": "1Gi"}, "placementClassName": "gold"})));
+    let refused = plan(&with);
+    assert_eq!(answers(&refused), [answer("web-1", "ClassNotFound", None)]);
+    assert_eq!(refused.missing, Vec::<String>::new());
+}
+
+#[test]
+fn every_cell_names_its_own_reasons() {
+    let stores = vec![
+        datastore("a", 100, 10),
+        Datastore { maintenance_mode: Some("inMaintenance".into()), ..datastore("b", 100, 90) },
+        Datastore { maintenance_mode: Some("enteringMaintenance".into()), ..datastore("c", 100, 90) },
+    ];
+    let matrix = plan(&inputs(stores, vec![placement("web-1", &thick(20))])).report.matrix.unwrap();
+    let cell = |column: usize| match matrix.rows[0].cells[column] {
+        Cell::Refused { codes, detail: Some(detail) } => {
+            let codes: Vec<_> = matrix.code_sets[codes as usize].iter().map(|code| code.as_str()).collect();
+            (codes.join(" "), matrix.details[detail as usize].clone())
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(cell(0).0, "InsufficientFreeSpace OversubscriptionLimit");
+    assert_eq!(cell(0).1.lines().count(), 2, "a line for each code");
+    assert_eq!(cell(1), ("MaintenanceMode".into(), "maintenanceMode is inMaintenance".into()));
+    assert_eq!(cell(2), ("MaintenanceMode".into(), "maintenanceMode is enteringMaintenance".into()));
+    assert_eq!(matrix.code_sets.len(), 2, "each set is there once");
+}

@@ -82,6 +82,23 @@ fn nothing_to_choose_from_is_said_so() {
 }
 
 #[test]
+fn a_limit_of_its_own_is_told_with_its_percent() {
+    let class = ClassRules { oversubscription: Some(150), ..ClassRules::default() };
+    let request = Request::compile(&ask(Some("200Gi"), None), &class, &Selector::default(), None);
+    let of = |gib| Datastore {
+        capacity: Some(gib * GIB),
+        free: Some(gib * GIB),
+        ..datastore("datastore-1", "a", "VMFS")
+    };
+    let said = |gib| {
+        let verdict = explain(&request, &inventory(vec![of(gib)]), &Ledger::default()).remove(0);
+        verdict.reasons.into_iter().map(|(_, message)| message).collect::<Vec<_>>().join("\n")
+    };
+    let over = said(100);
+    assert!(over.contains("would promise 200.0 GiB of 150.0 GiB (100.0 x 150 %): "), "{over}");
+}
+
+#[test]
 fn every_reason_has_its_numbers() {
     let class = ClassRules {
         datastores: selector(&["VMFS", "vsan", "VVOL"], "gold-.*", ".*-old"),
