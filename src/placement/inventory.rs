@@ -243,6 +243,12 @@ impl Inventory {
         &self.compute
     }
 
+    /// The volume that one of the datastores is.
+    #[must_use]
+    pub fn backing_of(&self, datastore: &Datastore) -> Backing {
+        Backing::of(&datastore.url, &self.instance_uuid, &datastore.moref)
+    }
+
     /// The datacenter of one of the datastores.
     #[must_use]
     pub fn datacenter_of(&self, datastore: &Datastore) -> Option<&Datacenter> {

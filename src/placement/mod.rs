@@ -234,7 +234,7 @@ impl Selected {
         Self {
             datastore: case.datastore.clone(),
             datacenter: case.datacenter.map(|datacenter| datacenter.name.clone()).unwrap_or_default(),
-            backing: case.question.backing(case.datastore),
+            backing: case.question.inventory.backing_of(case.datastore),
             claim: case.need.claim(),
             cluster: best_cluster.map(|(name, usable_hosts, hosts)| ServedCluster {
                 name: text::clean(name),

@@ -7,7 +7,7 @@ use super::capacity::{Need, Room};
 use super::case::Case;
 use super::compute::HostMounts;
 use super::demands::Demands;
-use super::inventory::{Backing, Datastore, Inventory, MoRef};
+use super::inventory::{Datastore, Inventory, MoRef};
 use super::ledger::{Kept, Ledger, Usage};
 use super::request::Request;
 use super::rules::{Rule, rules_for};
@@ -89,13 +89,9 @@ impl<'a> Question<'a> {
         Reach { mounts, usable: self.demands.matching(datastore, &mounts.usable) }
     }
 
-    pub(super) fn backing(&self, datastore: &Datastore) -> Backing {
-        Backing::of(&datastore.url, &self.inventory.instance_uuid, &datastore.moref)
-    }
-
     fn has_member(&self, datastore: &Datastore) -> bool {
         let taken = &self.request.spread_taken;
-        !taken.is_empty() && taken.contains(&self.backing(datastore))
+        !taken.is_empty() && taken.contains(&self.inventory.backing_of(datastore))
     }
 
     /// What others were promised on the datastore's backing: all claims but the placement's own.
@@ -106,7 +102,7 @@ impl<'a> Question<'a> {
         }
         // The backing of a datastore with a url is the url: looked up without a copy.
         let (all, own) = if datastore.url.is_empty() {
-            let backing = self.backing(datastore);
+            let backing = self.inventory.backing_of(datastore);
             (ledger.on(&backing), own.filter(|own| own.backing == backing))
         } else {
             (ledger.on_key(&datastore.url), own.filter(|own| own.backing.0 == datastore.url))

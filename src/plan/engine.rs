@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::manifests::{Kind, Manifest};
 use crate::objects::{self, RawObject};
-use crate::placement::{Backing, Datastore, Inventory, Ledger, Verdict};
+use crate::placement::{Backing, Ledger, Verdict};
 use crate::scheduler::{self, Input, Key, Offer, Settings};
 
 use super::matrix::MatrixBuilder;
@@ -188,7 +188,7 @@ impl Columns {
         for offer in offers {
             columns.first.insert(offer.vcenter.to_owned(), columns.datastores.len());
             for datastore in &offer.datastores {
-                let backing = backing(offer.inventory, datastore);
+                let backing = offer.inventory.backing_of(datastore);
                 let column = PlannedDatastore {
                     vcenter: offer.vcenter.to_owned(),
                     name: datastore.name.clone(),
@@ -225,10 +225,6 @@ impl Columns {
             })
             .collect()
     }
-}
-
-fn backing(inventory: &Inventory, datastore: &Datastore) -> Backing {
-    Backing::of(&datastore.url, &inventory.instance_uuid, &datastore.moref)
 }
 
 fn claimed(ledger: &Ledger, backing: &Backing) -> u64 {
