@@ -1,8 +1,8 @@
 //! What `berth plan` and `berth explain` are made from: manifests and recorded inventories, read from files.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -112,11 +112,15 @@ fn read_inventory(argument: &str) -> Result<Recorded, String> {
         None => (None, Path::new(argument)),
     };
     let why = |what: String| format!("{}: {what}", path.display());
-    let size = fs::metadata(path).map_err(|error| why(error.to_string()))?.len();
-    if size > recording::MAX_BYTES as u64 {
+    // What is no regular file has no length before it is read.
+    let mut bytes = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(recording::MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
+    read.map_err(|error| why(error.to_string()))?;
+    if bytes.len() > recording::MAX_BYTES {
         return Err(why(recording::ReadError::TooLong.to_string()));
     }
-    let text = fs::read_to_string(path).map_err(|error| why(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| why(error.to_string()))?;
     let Recording { server, inventory } = Recording::read(&text).map_err(|error| why(error.to_string()))?;
     Ok(Recorded { vcenter, server, inventory: Arc::new(inventory) })
 }
