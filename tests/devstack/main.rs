@@ -26,6 +26,7 @@ mod cel;
 mod herd;
 mod history;
 mod inventory;
+mod leadership;
 mod main_job;
 mod plan;
 mod proxy;

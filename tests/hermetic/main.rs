@@ -34,6 +34,7 @@ mod controller;
 mod crd_files;
 mod inventory;
 mod kube_api;
+mod leadership;
 mod manifests;
 mod nonsense;
 mod observer;
