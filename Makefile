@@ -47,7 +47,7 @@ test-long: rust ## what takes longer than make test; leaves target/long/NAME.jso
 	$(call stage,release build,cargo build --release --bin berth)
 	$(call stage,cost of a large plan,cargo test --test hermetic -- --ignored --nocapture)
 
-devstack: rust go ## build etcd, kube-apiserver, kubectl and the vCenter simulator
+devstack: rust go ## build etcd, kube-apiserver, kubectl, the vCenter simulator and kstatus
 	$(call stage,development stack,tests/devstack/build.sh > /dev/null)
 
 test: check model ## every test; real servers included

@@ -19,6 +19,9 @@ mod scenario;
 #[path = "../support/stack/mod.rs"]
 mod stack;
 #[allow(dead_code, reason = "each user needs a part")]
+#[path = "../support/statuses.rs"]
+mod statuses;
+#[allow(dead_code, reason = "each user needs a part")]
 #[path = "../support/tls.rs"]
 mod tls;
 
@@ -26,6 +29,7 @@ mod cel;
 mod herd;
 mod history;
 mod inventory;
+mod kstatus;
 mod main_job;
 mod plan;
 mod proxy;

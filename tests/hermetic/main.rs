@@ -23,6 +23,9 @@ mod random;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/scenario.rs"]
 mod scenario;
+#[allow(dead_code, reason = "each user needs a part")]
+#[path = "../support/statuses.rs"]
+mod statuses;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/tls.rs"]
 mod tls;
@@ -43,6 +46,7 @@ mod plan_formats;
 mod proxy;
 mod scenarios;
 mod schema;
+mod status_samples;
 mod vcenter;
 mod vcenter_strict;
 mod whole;
