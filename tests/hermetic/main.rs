@@ -31,6 +31,7 @@ mod statuses;
 mod tls;
 
 mod adapter;
+mod argocd;
 mod broken_placement;
 mod cel;
 mod controller;
