@@ -26,6 +26,7 @@ mod statuses;
 mod tls;
 
 mod cel;
+mod gitops;
 mod herd;
 mod history;
 mod inventory;
