@@ -5,17 +5,20 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::stack::program;
+use crate::main_job::placement;
+use crate::stack::{Stack, program};
 use crate::statuses::{KINDS, Outcome, committed, outcome};
 
 /// The situations that the table of conditions names, and the sample that shows each.
-const SITUATIONS: [(&str, &str, &str); 19] = [
+const SITUATIONS: [(&str, &str, &str); 23] = [
     ("just created", "InstancePlacement/created", "InProgress"),
     ("edited, not seen by Berth yet", "InstancePlacement/placed-edited", "InProgress"),
-    // Whatever then happens to class, VCenter, vCenter or spec.suspend changes nothing about it.
     ("datastore selected", "InstancePlacement/placed", "Current"),
+    // Nothing that happens later changes what a decided status says: no flapping.
+    ("vCenter silent, selected earlier", "InstancePlacement/placed", "Current"),
+    ("suspended after it was decided", "InstancePlacement/placed", "Current"),
     ("datastore selected, the instance did not appear", "InstancePlacement/placed-room-expired", "Current"),
     ("nothing fits now, may change", "InstancePlacement/no-eligible-datastore", "InProgress"),
     ("nothing fits a new revision", "InstancePlacement/no-eligible-datastore-again", "InProgress"),
@@ -31,6 +34,8 @@ const SITUATIONS: [(&str, &str, &str); 19] = [
     ("past its deadline", "InstancePlacement/deadline-exceeded", "Failed"),
     ("vCenter just registered", "VCenter/created", "InProgress"),
     ("vCenter connected", "VCenter/connected", "Current"),
+    ("vCenter silent", "VCenter/connection-failed", "InProgress"),
+    ("vCenter with a bad CA", "VCenter/invalid-spec", "Failed"),
     ("vCenter registered twice", "VCenter/duplicate-vcenter", "Failed"),
 ];
 
@@ -97,5 +102,26 @@ fn the_message_is_berths_own() {
     let answers = kstatus(&[waiting.clone(), failed.clone()]);
     for (answer, object) in answers.iter().zip([waiting, failed]) {
         assert_eq!(answer.message, object["status"]["conditions"][0]["message"].as_str().unwrap());
+    }
+}
+
+/// As the API server gives it: the default of the status is what keeps waiting tools from passing at once.
+#[test]
+fn what_no_controller_has_seen_is_in_progress() {
+    let stack = Stack::shared_blocking().unwrap();
+    let namespace = stack.fresh_namespace("fresh").unwrap();
+    let spec = json!({"rootDisk": {"size": "1Gi"}});
+    stack.apply_yaml(&placement(&namespace, "web", &spec)).unwrap();
+    let vcenter = json!({
+        "apiVersion": "berth.dev/v1alpha1", "kind": "VCenter", "metadata": {"name": "vc-east"},
+        "spec": {"server": "https://vc-east.example.com", "credentialsSecretName": "vc-east"},
+    });
+    stack.apply_yaml(&vcenter.to_string()).unwrap();
+    let objects = [
+        stack.get_json(&["--namespace", &namespace, "instanceplacement", "web"]).unwrap(),
+        stack.get_json(&["vcenter", "vc-east"]).unwrap(),
+    ];
+    for answer in kstatus(&objects) {
+        assert_eq!(answer.status, "InProgress", "{}", answer.message);
     }
 }
