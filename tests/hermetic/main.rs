@@ -36,7 +36,7 @@ mod broken_placement;
 mod cel;
 mod controller;
 mod crd_files;
-mod gitops;
+mod docs;
 mod inventory;
 mod kube_api;
 mod manifests;

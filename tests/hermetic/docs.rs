@@ -145,14 +145,14 @@ fn check(manifests: &str) -> (Option<i32>, String) {
     fs::set_permissions(at("bin/kubectl"), executable).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_berth"), at("bin/berth")).unwrap();
     let path = format!("{}:{}", at("bin").display(), std::env::var("PATH").unwrap());
-    let status = Command::new("bash")
+    let output = Command::new("bash")
         .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &script("Plan")])
         .current_dir(folder.path())
         .env("PATH", path)
         .env("GITHUB_STEP_SUMMARY", at("summary.md"))
-        .status()
+        .output()
         .unwrap();
-    (status.code(), fs::read_to_string(at("summary.md")).unwrap())
+    (output.status.code(), fs::read_to_string(at("summary.md")).unwrap())
 }
 
 fn placement(size: &str) -> String {
