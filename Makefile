@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help check model mutants test test-long demo devstack expected-tests rust go skipped
+.PHONY: help check model mutants test test-long image-check demo devstack expected-tests rust go skipped
 
 export CARGO_TERM_PROGRESS_WHEN ?= never
 STRICT := $(filter-out 0,$(BERTH_STRICT))
@@ -47,7 +47,12 @@ test-long: rust ## what takes longer than make test; leaves target/long/NAME.jso
 	$(call stage,release build,cargo build --release --bin berth)
 	$(call stage,cost of a large plan,cargo test --test hermetic -- --ignored --nocapture)
 
-devstack: rust go ## build etcd, kube-apiserver, kubectl and the vCenter simulator
+image-check: rust ## build the image with buildah and run berth inside of it; leaves target/long/image.json
+	@missing=; for tool in buildah $(if $(RUST_IMAGE),,debootstrap); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	[ -z "$$missing" ] || { echo "missing:$$missing (Debian packages)" >&2; exit 1; }
+	$(call stage,image,tests/image.sh)
+
+devstack: rust go ## build etcd, kube-apiserver, kubectl, the vCenter simulator and kstatus
 	$(call stage,development stack,tests/devstack/build.sh > /dev/null)
 
 test: check model ## every test; real servers included

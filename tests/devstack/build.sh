@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds the servers of the development stack from the Go modules beside this file.
+# Builds the programs of the development stack from the Go modules beside this file.
 #
 # Each module goes to a folder of its own, named after the content of the module's
 # files, so that an edit of the simulator does not rebuild Kubernetes. Such a folder
 # appears by a rename, complete or not at all; deleting it is always safe.
 #
-# usage: build.sh [--quiet] [kube] [etcd] [vcsim]
-# stdout: KUBE=<dir>, ETCD=<dir>, VCSIM=<dir>; stderr: progress, with --quiet only of what is really built.
+# usage: build.sh [--quiet] [kube] [etcd] [vcsim] [kstatus]
+# stdout: KUBE=<dir>, ETCD=<dir>, VCSIM=<dir>, KSTATUS=<dir>; stderr: progress, with --quiet only of what is really built.
 # Exit status: 2 when Go is missing or too old.
 set -euo pipefail
 
@@ -65,6 +65,10 @@ build_vcsim() {
     stage "vcsim" go build -o "$1/vcsim" .
 }
 
+build_kstatus() {
+    stage "kstatus $(version_of kstatus sigs.k8s.io/cli-utils)" go build -o "$1/kstatus" .
+}
+
 stage() {
     local name=$1 start=$SECONDS
     shift
@@ -84,12 +88,12 @@ if [ "${1:-}" = --quiet ]; then
     shift
 fi
 # The arguments choose modules; none means all.
-if [ $# -eq 0 ]; then set -- kube etcd vcsim; fi
+if [ $# -eq 0 ]; then set -- kube etcd vcsim kstatus; fi
 for module in "$@"; do
     case $module in
-    kube | etcd | vcsim) ;;
+    kube | etcd | vcsim | kstatus) ;;
     *)
-        say "unknown module '$module': kube, etcd and vcsim exist"
+        say "unknown module '$module': kube, etcd, vcsim and kstatus exist"
         exit 64
         ;;
     esac

@@ -19,14 +19,22 @@ mod scenario;
 #[path = "../support/stack/mod.rs"]
 mod stack;
 #[allow(dead_code, reason = "each user needs a part")]
+#[path = "../support/statuses.rs"]
+mod statuses;
+#[allow(dead_code, reason = "each user needs a part")]
 #[path = "../support/tls.rs"]
 mod tls;
 
 mod cel;
+mod gitops;
 mod herd;
 mod history;
 mod inventory;
+<<<<<<< HEAD
 mod leadership;
+=======
+mod kstatus;
+>>>>>>> gitops
 mod main_job;
 mod plan;
 mod proxy;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::scenario::{self, DatastoreChange, Happening, Names, Scenario, Stage, scenarios};
 use crate::stack::{Controller, Stack, Vcenter, VcenterOptions, wait_for};
+use crate::statuses;
 
 /// What the controller's log says of every inventory that differs from the one before.
 const NEW_INVENTORY: &str = "the inventory is new";
@@ -115,6 +116,8 @@ fn play(file: &Path) -> anyhow::Result<()> {
     let mut real = Real { stack: &stack, vcenter, namespace, controller };
     let played = at_once(scenario::play(file, &mut real));
     played.with_context(|| format!("the controller's log:\n{}", super::tail(&real.controller)))?;
+    let all = stack.get_json(&["instanceplacements,vcenters", "--all-namespaces"])?;
+    all["items"].as_array().context("a list without items")?.iter().try_for_each(statuses::has_sample)?;
     let log = real.controller.log()?;
     let password = &real.vcenter.options().password;
     ensure!(!log.contains(password.as_str()), "the log holds the password");

@@ -23,15 +23,20 @@ mod random;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/scenario.rs"]
 mod scenario;
+#[allow(dead_code, reason = "each user needs a part")]
+#[path = "../support/statuses.rs"]
+mod statuses;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/tls.rs"]
 mod tls;
 
 mod adapter;
+mod argocd;
 mod broken_placement;
 mod cel;
 mod controller;
 mod crd_files;
+mod docs;
 mod inventory;
 mod kube_api;
 mod leadership;
@@ -44,6 +49,7 @@ mod plan_formats;
 mod proxy;
 mod scenarios;
 mod schema;
+mod status_samples;
 mod vcenter;
 mod vcenter_strict;
 mod whole;

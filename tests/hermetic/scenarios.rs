@@ -2,6 +2,7 @@
 //! tell the same stories as the real servers.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::fake_vcenter::{Action, FakeVcenter, Fault, Options};
-use crate::kube_server::{Berth, Kube, Verb};
+use crate::kube_server::{Berth, Kube, Verb, Version};
 use crate::scenario::{self, DatastoreChange, Happening, Names, Scenario, Stage, scenarios};
 use crate::tls::Authority;
 
@@ -124,7 +125,21 @@ impl Stage for Fakes {
     }
 }
 
-fn play(file: &Path) -> anyhow::Result<()> {
+/// What a scenario has left behind.
+pub struct Played {
+    /// Name of its file.
+    pub file: String,
+    /// Everything that was stored.
+    pub record: Vec<Arc<Version>>,
+    /// Thumbprint of the vCenter's certificate.
+    pub thumbprint: String,
+}
+
+/// Plays a file, for those who look at what it leaves behind.
+///
+/// # Errors
+/// The step that went otherwise.
+pub fn played(file: &Path) -> anyhow::Result<Played> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
     runtime.block_on(async {
         let options = Options { inventory: Scenario::read(file)?.inventory(), ..Options::default() };
@@ -134,8 +149,14 @@ fn play(file: &Path) -> anyhow::Result<()> {
         berth.ready(&kube).await;
         let mut fakes = Fakes { kube, vcenter, options };
         scenario::play(file, &mut fakes).await?;
-        berth.stop().await.context("the controller did not end well")
+        berth.stop().await.context("the controller did not end well")?;
+        let file = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Played { file, record: fakes.kube.record(), thumbprint: fakes.vcenter.thumbprint.clone() })
     })
+}
+
+fn play(file: &Path) -> anyhow::Result<()> {
+    played(file).map(drop)
 }
 
 scenarios!(play);

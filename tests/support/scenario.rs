@@ -115,7 +115,6 @@ impl Expected {
         let find = |type_: &str| conditions.iter().find(|condition| condition["type"] == type_);
         let ready = find("Ready").context("there is no Ready condition")?;
         ensure!(ready["reason"] == self.reason.as_str(), "the reason is {}", ready["reason"]);
-        // What kstatus makes of it follows from the reason alone: the table of the API contract.
         let (is_ready, companion) = meaning(&self.reason)?;
         ensure!(ready["status"] == is_ready, "Ready is {}", ready["status"]);
         for type_ in ["Reconciling", "Stalled"] {
@@ -137,8 +136,11 @@ impl Expected {
     }
 }
 
-/// Status of Ready and the condition that goes with it.
-fn meaning(reason: &str) -> anyhow::Result<(&'static str, Option<&'static str>)> {
+/// Status of Ready and the condition that goes with it, by the reason alone: the table of the API contract.
+///
+/// # Errors
+/// When the reason is not known here.
+pub fn meaning(reason: &str) -> anyhow::Result<(&'static str, Option<&'static str>)> {
     Ok(match reason {
         "Placed" | "Connected" => ("True", None),
         "Suspended" => ("False", None),

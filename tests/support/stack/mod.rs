@@ -25,5 +25,6 @@ pub use audit::{AuditEvent, AuditObject};
 pub use controller::Controller;
 pub use environment::{Stack, repository};
 pub use process::Memory;
+pub use programs::program;
 pub use vcenter::{Logins, Session, Vcenter, VcenterOptions};
 pub use wait::wait_for;
