@@ -30,6 +30,7 @@ mod tls;
 mod adapter;
 mod broken_placement;
 mod cel;
+mod chart;
 mod controller;
 mod crd_files;
 mod inventory;
