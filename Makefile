@@ -47,7 +47,7 @@ test-long: rust ## what takes longer than make test; leaves target/long/NAME.jso
 	$(call stage,release build,cargo build --release --bin berth)
 	$(call stage,cost of a large plan,cargo test --test hermetic -- --ignored --nocapture)
 
-devstack: rust go ## build etcd, kube-apiserver, kubectl and the vCenter simulator
+devstack: rust go ## build etcd, kube-apiserver, kubectl, the vCenter simulator, and what the chart is tested with
 	$(call stage,development stack,tests/devstack/build.sh > /dev/null)
 
 test: check model ## every test; real servers included
@@ -81,6 +81,6 @@ mutants: rust ## change the pure modules in small ways and name what no test not
 	$(call stage,mutants,PROPTEST_CASES=64 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 $(MUTANTS) mutants --output target/long --file 'src/$(MODULE)/**' --shard $(SHARD))
 
 demo: rust go ## show the main job on real servers; KEEP=1 leaves them running, DEMO_CONTEXT=name uses a cluster of yours
-	@$(MAKE) --no-print-directory devstack
+	$(call stage,development stack,tests/devstack/build.sh kube etcd vcsim helm4 > /dev/null)
 	$(call stage,berth and the demo,cargo build --features devstack --bin berth --example demo)
 	@cargo run --quiet --features devstack --example demo

@@ -23,6 +23,8 @@ mod stack;
 mod tls;
 
 mod cel;
+mod chart;
+mod helm;
 mod herd;
 mod history;
 mod inventory;

@@ -7,11 +7,11 @@ use anyhow::{Context as _, ensure};
 
 use super::environment::repository;
 
-/// A program of one of the stack's modules (`kube`, `etcd`, `vcsim`).
+/// A program of one of the stack's modules, which are the folders of `tests/devstack/go`.
 ///
 /// # Errors
 /// When it cannot be built; the script has said why on stderr.
-pub(super) fn program(module: &str, name: &str) -> anyhow::Result<PathBuf> {
+pub fn program(module: &str, name: &str) -> anyhow::Result<PathBuf> {
     let script = repository().join("tests/devstack/build.sh");
     let output = Command::new(&script)
         .args(["--quiet", module])
