@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
@@ -235,6 +236,18 @@ fn a_release_lives_by_helm_3() {
 #[test]
 fn a_release_lives_by_helm_4() {
     life(HelmVersion::Four);
+}
+
+/// What the Pod of `helm test` does.
+#[test]
+fn a_running_controller_says_whether_it_is_ready() {
+    let stack = Stack::shared_blocking().unwrap();
+    let mut controller = stack.start_controller(super::berth(), &[]).unwrap();
+    controller.wait_ready().unwrap();
+    let address = format!("--address={}", controller.health_address());
+    let answer = Command::new(super::berth()).args(["ready", &address]).output().unwrap();
+    assert!(answer.status.success(), "{answer:?}");
+    assert_eq!(answer.stdout, b"ready\n");
 }
 
 /// A user's chart with one placement.
