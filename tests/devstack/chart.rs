@@ -637,6 +637,7 @@ fn a_misspelt_key_is_refused_by_name_at_every_level() {
 fn values_that_make_no_sense_are_refused() {
     for (values, at) in [
         ("logLevel=loud", "/logLevel"),
+        ("fullnameOverride=a.b", "/fullnameOverride"),
         ("logFormat=xml", "/logFormat"),
         ("replicaCount=two", "/replicaCount"),
         ("leaderElection.leaseDuration=15", "/leaderElection/leaseDuration"),
