@@ -26,9 +26,9 @@ pub(crate) fn chart_path() -> String {
 }
 
 fn helm(version: HelmVersion) -> &'static Helm {
-    static HOME: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
-    static THREE: LazyLock<Helm> = LazyLock::new(|| Helm::new(HelmVersion::Three, HOME.path()).unwrap());
-    static FOUR: LazyLock<Helm> = LazyLock::new(|| Helm::new(HelmVersion::Four, HOME.path()).unwrap());
+    const HOME: &str = env!("CARGO_TARGET_TMPDIR");
+    static THREE: LazyLock<Helm> = LazyLock::new(|| Helm::new(HelmVersion::Three, HOME.as_ref()).unwrap());
+    static FOUR: LazyLock<Helm> = LazyLock::new(|| Helm::new(HelmVersion::Four, HOME.as_ref()).unwrap());
     match version {
         HelmVersion::Three => &THREE,
         HelmVersion::Four => &FOUR,
@@ -166,7 +166,8 @@ fn every_object_has_the_standard_labels() {
 #[test]
 fn common_labels_win_but_not_over_what_selectors_select() {
     let objects = with(
-        "commonLabels.app\\.kubernetes\\.io/part-of=cloud,commonLabels.app\\.kubernetes\\.io/name=other,podLabels.app\\.kubernetes\\.io/component=other",
+        "commonLabels.app\\.kubernetes\\.io/part-of=cloud,commonLabels.app\\.kubernetes\\.io/name=other,\
+         podLabels.app\\.kubernetes\\.io/component=other",
     );
     let deployment = only(&objects, "Deployment");
     assert_eq!(deployment["metadata"]["labels"]["app.kubernetes.io/part-of"], "cloud");
@@ -386,7 +387,8 @@ fn rights_go_to_the_service_account_of_the_pod() {
         assert_eq!(*flow, json!({"name": account, "namespace": NAMESPACE}));
     }
     let without = with(
-        "rbac.create=false,serviceAccount.create=false,serviceAccount.name=mine,rbac.aggregateRoles=false,flowSchema.enabled=false",
+        "rbac.create=false,rbac.aggregateRoles=false,serviceAccount.create=false,serviceAccount.name=mine,\
+         flowSchema.enabled=false",
     );
     for kind in ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ServiceAccount", "FlowSchema"] {
         assert!(of_kind(&without, kind).is_empty(), "{kind}");
