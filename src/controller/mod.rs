@@ -32,7 +32,7 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::scheduler::{Action, Input, Now, Scheduler, Settings};
 use crate::telemetry;
@@ -53,6 +53,8 @@ const INPUTS: usize = 1024;
 const GRACE: Duration = Duration::from_secs(5);
 /// Pending while this replica leads and does not decide yet.
 const TERM: &str = "term as leader";
+/// Pending while somebody has to change a `VCenter` or its Secret.
+const CONFIGURATION: &str = "configuration";
 /// How often placements are counted for the metrics.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
@@ -271,12 +273,29 @@ impl Loop {
                 info!("deciding");
             }
         }
-        if self.deciding || self.leads_until.is_none() {
-            self.shell.readiness.done(TERM);
-        } else {
-            self.shell.readiness.pending(TERM, "not begun yet");
-        }
+        self.show_readiness();
         stopped
+    }
+
+    fn show_readiness(&self) {
+        let readiness = &self.shell.readiness;
+        if self.deciding || self.leads_until.is_none() {
+            readiness.done(TERM);
+        } else {
+            readiness.pending(TERM, "not begun yet");
+        }
+        let misconfigured: Vec<_> =
+            self.scheduler.misconfigured().map(|(name, why)| format!("{name}: {why}")).collect();
+        if misconfigured.is_empty() {
+            if readiness.done(CONFIGURATION) {
+                info!("every VCenter can be used as it is configured");
+            }
+        } else {
+            let why = misconfigured.join("; ");
+            if readiness.pending(CONFIGURATION, why.clone()) {
+                warn!(why, "a VCenter cannot be used as it is configured");
+            }
+        }
     }
 }
 

@@ -40,6 +40,12 @@ impl Scheduler {
         self.may_decide()
     }
 
+    /// The `VCenter` objects that cannot be used until somebody changes them or their Secret, by name, with the
+    /// reason. One that only does not answer is not among them.
+    pub fn misconfigured(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.vcenters.iter().filter_map(|(name, vcenter)| Some((name.as_str(), vcenter.misconfigured()?)))
+    }
+
     /// The room that is kept.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {

@@ -27,6 +27,7 @@ mod tls;
 
 mod cel;
 mod chart;
+mod credentials;
 mod gitops;
 mod helm;
 mod herd;
@@ -37,6 +38,7 @@ mod leadership;
 mod main_job;
 mod plan;
 mod proxy;
+mod rights;
 mod scenarios;
 mod servers;
 

@@ -128,7 +128,7 @@ async fn what_is_wrong_is_said_once_and_then_there_is_silence() {
     assert_eq!(term(&kube), 1);
     berth.stop().await.unwrap();
     let berth = Berth::start(&kube);
-    berth.ready(&kube).await;
+    wait_not_ready(&kube, &berth, "configuration: vc-east: there is no Secret vc").await;
     sleep(HOUR).await;
     assert_eq!(term(&kube), 2);
     assert_eq!(commits(), settled.0 + 1, "only the term was written");

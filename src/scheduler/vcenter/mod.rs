@@ -138,6 +138,12 @@ impl VCenterView for VCenter {
 }
 
 impl VCenter {
+    /// Why no login can be tried, or none is worth it: the spec or the Secret must be changed first.
+    pub fn misconfigured(&self) -> Option<&str> {
+        let (reason, message) = self.failure.as_ref()?;
+        matches!(reason, VCenterReason::InvalidSpec | VCenterReason::SecretNotFound).then_some(message)
+    }
+
     pub fn new(seen: SeenVCenter, patterns: &mut Patterns, now: Now) -> Self {
         let SeenVCenter { name: _, meta, created, spec, status } = seen;
         Self {

@@ -1,6 +1,6 @@
 //! A running `berth controller`. Does I/O: starts a process and asks its endpoints.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,14 +34,20 @@ impl Controller {
         let metrics = format!("127.0.0.1:{}", free_port()?);
         let mut command = Command::new(binary);
         command
-            .args(["controller", "--namespace", namespace, "--cluster-name", "devstack"])
+            .args(["controller", "--namespace", namespace])
             .args(["--health-probe-bind-address", &health, "--metrics-bind-address", &metrics])
             .args(args)
+            // Arguments come before these.
+            .envs([("BERTH_CLUSTER_NAME", "devstack"), ("BERTH_LOG_LEVEL", "trace")])
             .env("KUBECONFIG", kubeconfig)
             .current_dir(folder);
-        let server =
-            Server::start("berth controller", &mut command, folder.join("berth.log"), None, watchdog)?;
+        let server = Server::start("berth controller", &mut command, Self::log_file(folder), None, watchdog)?;
         Ok(Self { server, health, metrics })
+    }
+
+    /// Where a controller of this folder logs.
+    pub(super) fn log_file(folder: &Path) -> PathBuf {
+        folder.join("berth.log")
     }
 
     /// Waits until `/readyz` answers 200.

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -38,6 +38,8 @@ pub struct Stack {
     folder: PathBuf,
     namespaces: AtomicU32,
     started: AtomicU32,
+    /// The logs of the controllers of the present test.
+    logs: Mutex<Vec<PathBuf>>,
     /// Where in the audit log the present test begins.
     pub(super) audit_start: AtomicU64,
     // Last: it removes the folder.
@@ -116,6 +118,7 @@ impl Stack {
             folder,
             namespaces: AtomicU32::new(0),
             started: AtomicU32::new(0),
+            logs: Mutex::default(),
             audit_start: AtomicU64::new(0),
             watchdog,
         })
@@ -157,6 +160,11 @@ impl Stack {
     pub(super) fn crds(&self) -> anyhow::Result<Vec<String>> {
         let names = self.kubectl(&["get", "crds", "--output=name"], None)?;
         Ok(names.lines().filter(|name| name.ends_with(".berth.dev")).map(str::to_owned).collect())
+    }
+
+    /// Berth's kinds as kubectl names them.
+    pub(super) fn kinds(&self) -> anyhow::Result<Vec<String>> {
+        Ok(self.crds()?.iter().filter_map(|crd| Some(crd.split_once('/')?.1.to_owned())).collect())
     }
 
     /// Runs kubectl as the cluster's administrator and answers with its stdout.
@@ -247,7 +255,7 @@ impl Stack {
     /// # Errors
     /// When it cannot be started. It is not ready yet.
     pub fn start_controller(&self, binary: &Path, args: &[&str]) -> anyhow::Result<Controller> {
-        let folder = self.numbered_folder("controller")?;
+        let folder = self.controller_folder()?;
         Controller::start(binary, args, NAMESPACE, &self.berth_kubeconfig()?, &folder, &self.watchdog)
     }
 
@@ -262,7 +270,7 @@ impl Stack {
         binary: &Path,
         args: &[&str],
     ) -> anyhow::Result<Controller> {
-        let folder = self.numbered_folder("controller")?;
+        let folder = self.controller_folder()?;
         let kubeconfig = folder.join("kubeconfig");
         let direct = fs::read_to_string(self.berth_kubeconfig()?)?;
         fs::write(&kubeconfig, direct.replace(self.api_server()?, server))?;
@@ -332,6 +340,21 @@ impl Stack {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    fn controller_folder(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.numbered_folder("controller")?;
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).push(Controller::log_file(&folder));
+        Ok(folder)
+    }
+
+    /// The logs of all controllers since the last reset.
+    pub(super) fn controller_logs(&self) -> Vec<PathBuf> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn forget_controller_logs(&self) {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn numbered_folder(&self, name: &str) -> anyhow::Result<PathBuf> {

@@ -10,6 +10,7 @@
 //! Nothing outlives its owner: dropping a handle kills and reaps its process, and a watchdog does the same
 //! when the owning process ends in any other way.
 
+mod aftermath;
 mod audit;
 mod cluster;
 mod controller;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::Ordering;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::environment::{NAMESPACE, Stack};
@@ -39,7 +39,9 @@ impl Stack {
         }
         let stack = MutexGuard::try_map(slot, |slot| slot.as_mut().and_then(|result| result.as_mut().ok()));
         let stack = stack.map_err(|_| anyhow!("the stack is gone"))?;
+        let aftermath = stack.check_aftermath();
         stack.reset()?;
+        aftermath.context("after the test before this one")?;
         Ok(stack)
     }
 
@@ -49,14 +51,13 @@ impl Stack {
     /// # Errors
     /// When the API server refuses.
     pub fn reset(&self) -> anyhow::Result<()> {
-        let kinds: Vec<_> =
-            self.crds()?.iter().filter_map(|crd| Some(crd.split_once('/')?.1.to_owned())).collect();
-        let kinds = kinds.iter().map(String::as_str).chain(["events"]).collect::<Vec<_>>().join(",");
+        let kinds = [self.kinds()?, vec!["events".to_owned()]].concat().join(",");
         self.kubectl(&["delete", &kinds, "--all", "--all-namespaces", "--wait=false"], None)?;
         let own = "configmaps,secrets,leases.coordination.k8s.io";
         self.kubectl(&["delete", own, "--all", "--wait=false", "--namespace", NAMESPACE], None)?;
         if let Some(cluster) = &self.cluster {
             self.audit_start.store(fs::metadata(&cluster.audit_log)?.len(), Ordering::Relaxed);
+            self.forget_controller_logs();
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::aftermath::CANARY;
 use super::http;
 use super::process::{Server, Watchdog};
 use super::programs::program;
@@ -34,8 +35,8 @@ impl Default for VcenterOptions {
     fn default() -> Self {
         Self {
             inventory: json!({}),
-            username: "berth@vsphere.local".to_owned(),
-            password: "devstack-password".to_owned(),
+            username: format!("{CANARY}user@vsphere.local"),
+            password: format!("{CANARY}password"),
             instance_uuid: "4d1a6d5e-8a7c-4c0b-9f0e-2b6f5c1d3e4f".to_owned(),
         }
     }
