@@ -17,7 +17,8 @@ RUN cargo auditable build --quiet --release --locked --bin berth
 RUN set -eu; \
     install -D target/release/berth /image/usr/bin/berth; \
     install -D -m 644 LICENSE /image/usr/share/doc/berth/LICENSE; \
-    for library in $(ldd target/release/berth | grep -o '/[^ ]*'); do install -D "$library" "/image$library"; done; \
+    ldd target/release/berth > /tmp/libraries; \
+    for library in $(grep -o '/[^ ]*' /tmp/libraries); do install -D "$library" "/image$library"; done; \
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt; \
     echo 'hosts: files dns' > /image/etc/nsswitch.conf; \
     find /image -exec touch --no-dereference --date=@0 {} +
