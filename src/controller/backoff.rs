@@ -38,7 +38,7 @@ impl Backoff {
 
 /// From 0 up to 1: the standard library seeds every `RandomState` differently, which is all that jitter
 /// needs.
-fn random_fraction() -> f64 {
+pub(super) fn random_fraction() -> f64 {
     let bits = u32::try_from(RandomState::new().hash_one(0_u8) >> 32).unwrap_or(0);
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)
 }

@@ -10,6 +10,7 @@ mod events;
 mod executor;
 mod identity;
 mod journal;
+mod lease;
 #[cfg(test)]
 mod mock;
 mod secrets;
@@ -38,8 +39,10 @@ use crate::telemetry;
 
 pub use client::ClientError;
 pub use environment::{Clock, Environment};
+pub use lease::{ElectionError, LeaderElection};
 
 use executor::Executor;
+use lease::{Election, Leadership};
 use secrets::Secrets;
 use shell::Shell;
 use tasks::Tasks;
@@ -48,7 +51,7 @@ use tasks::Tasks;
 const INPUTS: usize = 1024;
 /// After the first signal, writes in flight get this long.
 const GRACE: Duration = Duration::from_secs(5);
-/// Pending until placements are decided.
+/// Pending while this replica leads and does not decide yet.
 const TERM: &str = "term as leader";
 /// How often placements are counted for the metrics.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
@@ -56,8 +59,10 @@ const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// What the controller is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Berth's own namespace: its Secrets and its journal.
+    /// Berth's own namespace: its Secrets, its journal and its Lease.
     pub namespace: String,
+    /// How replicas agree on the one that decides.
+    pub leader_election: LeaderElection,
     /// Where Berth decides; everywhere when empty.
     pub watch_namespaces: Vec<String>,
     /// Tells clusters apart that share a vCenter; the uid of namespace `kube-system` when absent.
@@ -85,9 +90,17 @@ pub enum Error {
     /// The access to the cluster cannot be used.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A task without which Berth is blind has ended.
-    #[error("a watch has ended; this is a defect of Berth")]
-    WatchEnded,
+    /// The times of the leader election cannot work together.
+    #[error(transparent)]
+    Election(#[from] ElectionError),
+    /// What Berth knows is no longer true, and no watch would say so.
+    #[error(
+        "the API server went back to an older state, as after a restore of etcd: everything is to be read anew"
+    )]
+    Restored,
+    /// A task without which Berth cannot work has ended.
+    #[error("a part of the controller has ended; this is a defect of Berth")]
+    TaskEnded,
 }
 
 /// Runs until it is told to stop. An API server that does not answer, or lacks Berth's kinds, is waited for.
@@ -112,6 +125,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
 /// When an address or the access to the cluster cannot be used.
 pub async fn run_in(options: Options, environment: Environment) -> Result<(), Error> {
     let Environment { config, clock, metrics, readiness, stop } = environment;
+    options.leader_election.check()?;
     let (tasks, _ended_with_this) = Tasks::new();
     watch::expect_lists(&readiness);
     listen(&tasks, options.metrics_bind_address, telemetry::metrics_routes(Arc::clone(&metrics))).await?;
@@ -139,9 +153,9 @@ pub async fn run_in(options: Options, environment: Environment) -> Result<(), Er
     let watch_namespaces = options.watch_namespaces.into_iter().collect();
     let scheduler = Scheduler::new(Settings { cluster_identity, watch_namespaces });
     let executor = Executor::new(&shell, placement_lists);
-    shell.readiness.pending(TERM, "not begun yet");
+    let election = Election::start(&shell, options.leader_election);
     let started = Instant::now();
-    Loop { scheduler, executor, shell, deciding: false, started, wake: None }
+    Loop { scheduler, executor, shell, election, leads_until: None, deciding: false, started, wake: None }
         .run(received, watches, &stop)
         .await
 }
@@ -157,6 +171,9 @@ struct Loop {
     scheduler: Scheduler,
     executor: Executor,
     shell: Arc<Shell>,
+    election: Election,
+    /// None: this replica stands by.
+    leads_until: Option<Instant>,
     deciding: bool,
     started: Instant,
     wake: Option<Instant>,
@@ -173,7 +190,7 @@ impl Loop {
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut give_up: Option<Instant> = None;
         let mut outcome = Ok(());
-        let mut stopped = self.step(Input::LeaseHeld);
+        let mut stopped = false;
         while !stopped {
             let input = tokio::select! {
                 () = stop.cancelled(), if give_up.is_none() => {
@@ -182,13 +199,21 @@ impl Loop {
                     Input::Shutdown
                 }
                 () = at(give_up) => break,
+                news = self.election.news() => match news {
+                    Ok(leadership) => self.lead_or_stand_by(leadership),
+                    Err(error) => {
+                        outcome = Err(error);
+                        break;
+                    }
+                },
+                () = at(self.leads_until) => Input::Tick,
                 () = at(self.wake) => {
                     self.wake = None;
                     Input::Tick
                 }
                 Some(input) = received.recv() => input,
                 Some(_) = watches.join_next() => {
-                    outcome = Err(Error::WatchEnded);
+                    outcome = Err(Error::TaskEnded);
                     break;
                 }
                 _ = count.tick() => {
@@ -196,13 +221,35 @@ impl Loop {
                     continue;
                 }
             };
+            // Whoever was paused must not act on what was true before.
+            if self.leads_until.take_if(|until| *until <= Instant::now()).is_some() {
+                self.step(Input::LeaseLost);
+            }
             stopped = self.step(input);
         }
         // Whoever still has something to say must not wait for a reader.
         drop(received);
-        self.executor.finish().await;
+        // Writes that are still under way may land yet: then the lease is left to end by itself.
+        if stopped {
+            tokio::join!(self.election.resign(), self.executor.finish());
+        } else {
+            self.executor.finish().await;
+        }
         info!("stopped");
         outcome
+    }
+
+    fn lead_or_stand_by(&mut self, leadership: Leadership) -> Input {
+        match leadership {
+            Leadership::Leading { until } => {
+                self.leads_until = Some(until);
+                Input::LeaseHeld
+            }
+            Leadership::Standby => {
+                self.leads_until = None;
+                Input::LeaseLost
+            }
+        }
     }
 
     /// True when everything is settled and the process may end.
@@ -221,11 +268,13 @@ impl Loop {
         if self.scheduler.is_deciding() != self.deciding {
             self.deciding = !self.deciding;
             if self.deciding {
-                self.shell.readiness.done(TERM);
                 info!("deciding");
-            } else {
-                self.shell.readiness.pending(TERM, "another is to begin");
             }
+        }
+        if self.deciding || self.leads_until.is_none() {
+            self.shell.readiness.done(TERM);
+        } else {
+            self.shell.readiness.pending(TERM, "not begun yet");
         }
         stopped
     }
@@ -248,7 +297,12 @@ mod tests {
         let (shell, told) = shell(|_, _| status(503, "starting"));
         let executor = Executor::new(&shell, channel::Sender::new(0));
         let (scheduler, started) = (Scheduler::default(), Instant::now());
-        (Loop { scheduler, executor, shell, deciding: false, started, wake: None }, told)
+        let election = Election::start(&shell, LeaderElection::of("berth-1"));
+        let leads_until = None;
+        (
+            Loop { scheduler, executor, shell, election, leads_until, deciding: false, started, wake: None },
+            told,
+        )
     }
 
     #[tokio::test(start_paused = true)]
@@ -271,6 +325,6 @@ mod tests {
         let mut watches = JoinSet::new();
         watches.spawn(async { panic!("on purpose") });
         let outcome = the_loop.run(told, watches, &CancellationToken::new()).await;
-        assert!(matches!(outcome, Err(Error::WatchEnded)));
+        assert!(matches!(outcome, Err(Error::TaskEnded)));
     }
 }

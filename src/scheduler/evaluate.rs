@@ -223,7 +223,8 @@ impl Scheduler {
     /// Tells a placement that waits for the journal why nothing happens.
     pub(super) fn say_pending(&mut self, key: &Key, now: Now) {
         let Some(row) = self.rows.get(key) else { return };
-        let told_at = row.due_since.saturating_add(SILENCE);
+        // What waited for a leader did not wait for the journal.
+        let told_at = row.due_since.max(self.term.leads_since).saturating_add(SILENCE);
         if row.shown.is_some() || row.doing == Doing::Busy {
             return;
         }

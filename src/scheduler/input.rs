@@ -295,7 +295,7 @@ pub enum Input {
     },
     /// This process may lead.
     LeaseHeld,
-    /// This process may no longer lead.
+    /// This process may not lead, or no longer.
     LeaseLost,
     /// The journal; `resource_version` is `None` when there is none yet.
     JournalRead {

@@ -14,14 +14,21 @@ use super::term::{OpenIntent, Phase, Stage};
 
 impl Scheduler {
     pub(super) fn begin_term(&mut self, now: Now) {
-        if self.term.phase == Phase::Idle {
+        if !self.term.has_begun() {
+            self.term.leads_since = now.monotonic;
             self.term.phase = Phase::Waiting { until: now.monotonic };
         }
     }
 
-    pub(super) fn lose_lease(&mut self, now: Now) {
-        self.abandon_promises(now);
-        self.term.phase = Phase::Idle;
+    pub(super) fn stand_by(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if self.term.has_begun() {
+            self.abandon_promises(now);
+            self.term.phase = Phase::Idle;
+        }
+        if self.list == 0 {
+            // A term lists them afresh; until then, whoever may be the next leader knows that it can.
+            actions.push(Action::ListPlacements);
+        }
     }
 
     /// Reads the journal when it is time, and the objects whose promises are in doubt.
@@ -31,6 +38,9 @@ impl Scheduler {
         {
             self.term.phase = Phase::Reading;
             actions.push(Action::ReadJournal);
+        }
+        if !self.term.has_begun() {
+            return;
         }
         let doubtful = self.term.open().filter(|(_, open)| match open.stage {
             Stage::Doubtful { until } => until <= now.monotonic,
@@ -134,7 +144,7 @@ impl Scheduler {
 
     /// Whoever wrote the journal may lead now, or nobody knows what was written: begin again.
     pub(super) fn end_term(&mut self, why: &str, now: Now, actions: &mut Vec<Action>) {
-        if self.term.phase == Phase::Idle {
+        if !self.term.has_begun() {
             return;
         }
         actions.push(Action::Warn(format!("term {} ends: {why}", self.term.number)));

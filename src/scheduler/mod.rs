@@ -115,7 +115,7 @@ impl Scheduler {
                 self.connection(&vcenter, attempt, news, now, actions);
             }
             Input::LeaseHeld => self.begin_term(now),
-            Input::LeaseLost => self.lose_lease(now),
+            Input::LeaseLost => self.stand_by(now, actions),
             Input::JournalRead { resource_version, journal } => {
                 self.journal_read(resource_version, journal, now, actions);
             }
@@ -154,7 +154,7 @@ impl Scheduler {
         }
         while let Some(key) = self.rows.pop_timer(now.monotonic) {
             self.rows.enqueue(&key, now.monotonic);
-            if !self.term.can_promise() {
+            if self.term.has_begun() && !self.term.can_promise() {
                 self.say_pending(&key, now);
             }
         }

@@ -120,12 +120,19 @@ pub(super) struct Term {
     pub journal_version: Option<String>,
     /// A batch is being journalled.
     pub writing: bool,
+    /// When this replica came to lead.
+    pub leads_since: Duration,
     /// Failed reads and lost terms in a row.
     pub failures: u32,
     open: BTreeMap<Key, OpenIntent>,
 }
 
 impl Term {
+    /// Whether this replica is to lead. One that stands by says nothing and asks nothing.
+    pub fn has_begun(&self) -> bool {
+        self.phase != Phase::Idle
+    }
+
     /// Whether placements may be decided.
     pub fn is_running(&self) -> bool {
         self.phase == Phase::Running
@@ -168,6 +175,9 @@ impl Term {
 
     /// The next time at which something is to be done without an input.
     pub fn next_time(&self) -> Option<Duration> {
+        if !self.has_begun() {
+            return None;
+        }
         let doubtful = self.open.values().filter_map(|open| match open.stage {
             Stage::Doubtful { until } => Some(until),
             _ => None,

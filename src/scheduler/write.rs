@@ -10,13 +10,13 @@ use super::input::{Key, Now, WriteFailure, WriteId};
 use super::observe::is_newer;
 use super::outbox::{InFlight, Job, Target, Wrote};
 use super::rows::PlacedFact;
-use super::term::{Phase, Stage};
+use super::term::Stage;
 use crate::api::PlacementReason;
 
 impl Scheduler {
     /// Sends as much of what waits as the window has room for.
     pub(super) fn send(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if self.term.phase == Phase::Idle {
+        if !self.term.has_begun() {
             return;
         }
         while let Some(job) = self.outbox.next() {

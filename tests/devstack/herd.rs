@@ -130,7 +130,10 @@ async fn ten_kills_at_random_change_nothing_about_that() {
         };
         println!("killed at its write {nth}: {action:?}");
         let proxy = proxy(&stack);
-        let held = proxy.rule(Match::any().method("PUT").nth(nth).every(), action);
+        let held = proxy.rule(
+            Match::any().method("PUT").path("instanceplacements|vcenters|configmaps").nth(nth).every(),
+            action,
+        );
         let mut controller = start_behind(&stack, &proxy);
         held.wait_hit_blocking();
         controller.kill().unwrap();

@@ -30,7 +30,11 @@ mod gitops;
 mod herd;
 mod history;
 mod inventory;
+<<<<<<< HEAD
+mod leadership;
+=======
 mod kstatus;
+>>>>>>> gitops
 mod main_job;
 mod plan;
 mod proxy;

@@ -39,6 +39,7 @@ mod crd_files;
 mod docs;
 mod inventory;
 mod kube_api;
+mod leadership;
 mod manifests;
 mod nonsense;
 mod observer;

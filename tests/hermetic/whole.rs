@@ -54,7 +54,7 @@ impl Whole {
         berth
     }
 
-    fn install(&self) {
+    pub fn install(&self) {
         for object in self.objects() {
             self.kube.apply(object).unwrap();
         }

@@ -182,3 +182,46 @@ fn what_was_said_to_be_pending_is_decided_as_soon_as_the_journal_answers() {
     world.pass(Duration::from_secs(10));
     assert_eq!(world.reason(&key), "Placed");
 }
+
+#[test]
+fn a_replica_that_stands_by_says_nothing_and_decides_as_soon_as_it_leads() {
+    let mut world = one();
+    world.input(Input::LeaseLost);
+    let writes = (world.journal_writes, world.vcenter_puts.len());
+    let key = world.create_sized("web", 10 * GIB);
+    let missing = world.create("lost", json!({"placementClassName": "none", "rootDisk": {"size": "1Gi"}}));
+    world.pass_with_answers(Duration::from_hours(1));
+    assert_eq!((world.journal_writes, world.vcenter_puts.len()), writes);
+    assert!(world.puts.is_empty() && world.gets.is_empty());
+    world.input(Input::LeaseHeld);
+    assert_eq!(world.reason(&key), "Placed");
+    assert_eq!(world.reason(&missing), "ClassNotFound");
+    assert_eq!(world.puts.len(), 2, "no word of what was waited for");
+}
+
+#[test]
+fn what_waited_for_a_leader_is_not_told_that_the_journal_is_slow() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 900 * GIB)]);
+    world.input(Input::LeaseLost);
+    let keys: Vec<_> = (0..100).map(|number| world.create_sized(&format!("web-{number}"), GIB)).collect();
+    world.pass_with_answers(Duration::from_mins(1));
+    world.input(Input::LeaseHeld);
+    assert!(keys.iter().all(|key| world.reason(key) == "Placed"));
+    assert_eq!(world.puts.len(), keys.len());
+}
+
+#[test]
+fn a_promise_in_doubt_waits_for_the_next_term_without_a_stir() {
+    let mut world = one();
+    world.fates.push_back(Fate::StoredUnanswered);
+    world.watch_lags = true;
+    let key = world.create_sized("web", 10 * GIB);
+    world.input(Input::LeaseLost);
+    let gets = world.gets.len();
+    world.pass_with_answers(Duration::from_hours(1));
+    assert_eq!(world.gets.len(), gets);
+    world.watch_lags = false;
+    world.input(Input::LeaseHeld);
+    assert_eq!(world.reason(&key), "Placed");
+    assert_eq!(world.objects[&key].decisions.len(), 1);
+}

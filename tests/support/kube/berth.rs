@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth::controller::{Environment, Error, Options, run_in};
+use berth::controller::{Environment, Error, LeaderElection, Options, run_in};
 use berth::telemetry::{Metrics, Readiness};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -26,6 +26,7 @@ impl Berth {
     pub fn options() -> Options {
         Options {
             namespace: BERTH.to_owned(),
+            leader_election: LeaderElection::of("berth-1"),
             watch_namespaces: Vec::new(),
             cluster_name: None,
             metrics_bind_address: ([127, 0, 0, 1], 0).into(),
@@ -35,6 +36,11 @@ impl Berth {
 
     pub fn start(kube: &Kube) -> Self {
         Self::start_with(kube, Self::options())
+    }
+
+    /// One of several replicas.
+    pub fn start_as(kube: &Kube, identity: &str) -> Self {
+        Self::start_with(kube, Options { leader_election: LeaderElection::of(identity), ..Self::options() })
     }
 
     pub fn start_with(kube: &Kube, options: Options) -> Self {
@@ -57,6 +63,14 @@ impl Berth {
     /// As the controller ends.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.stop.cancel();
+        (&mut self.task).await.unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// As the controller ends.
+    pub async fn ended(mut self) -> Result<(), Error> {
         (&mut self.task).await.unwrap()
     }
 

@@ -24,7 +24,7 @@ pub struct Call {
     pub kind: &'static Kind,
     /// Empty when none is named.
     pub namespace: String,
-    /// Of a create, the name in the body. Empty for lists and watches.
+    /// Of a create, the name in the body. Empty for lists, and for watches of more than one object.
     pub name: String,
     /// The status endpoint.
     pub status: bool,
@@ -61,6 +61,7 @@ impl Call {
             _ => return Err(unknown()),
         };
         let query: BTreeMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let selector = query.get("fieldSelector").cloned().unwrap_or_default();
         let is_watch = query.get("watch").is_some_and(|watch| watch == "true" || watch == "1");
         let verb = match (method, name.is_empty()) {
             ("GET", true) if is_watch => Verb::Watch,
@@ -82,8 +83,12 @@ impl Call {
         let not_json = |error| Refusal::bad_request(format!("the object provided is unrecognized: {error}"));
         let body: Value =
             if body.is_empty() { Value::Null } else { serde_json::from_slice(body).map_err(not_json)? };
-        let name =
-            if verb == Verb::Create { body["metadata"]["name"].as_str().unwrap_or_default() } else { name };
+        let name = match verb {
+            Verb::Create => body["metadata"]["name"].as_str().unwrap_or_default(),
+            // The one selector that is understood, here and where rights are checked.
+            Verb::Watch => selector.strip_prefix("metadata.name=").unwrap_or_default(),
+            _ => name,
+        };
         Ok(Self {
             verb,
             kind,

@@ -85,9 +85,11 @@ fn wanted(store: &Store, call: &Call) -> Result<u64, Refusal> {
     }
 }
 
-/// The kind and namespace that are asked for.
+/// The kind, the namespace and the name that are asked for.
 pub fn concerns(call: &Call, key: &Key) -> bool {
-    key.resource == call.kind.plural && (call.namespace.is_empty() || call.namespace == key.namespace)
+    key.resource == call.kind.plural
+        && (call.namespace.is_empty() || call.namespace == key.namespace)
+        && (call.name.is_empty() || call.name == key.name)
 }
 
 /// An object as the reader wants it.

@@ -44,7 +44,11 @@ pub fn watch(
     state: &State,
     call: Call,
 ) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static, Refusal> {
-    call.allow(&["watch", "resourceVersion", "allowWatchBookmarks", "timeoutSeconds"])?;
+    let mut known = vec!["watch", "resourceVersion", "allowWatchBookmarks", "timeoutSeconds"];
+    if !call.name.is_empty() {
+        known.push("fieldSelector");
+    }
+    call.allow(&known)?;
     let history = &state.store.history;
     let number = |name: &str| call.parameter(name).map_or(Ok(0), str::parse::<u64>);
     let asked =
