@@ -53,7 +53,7 @@ image-check: rust ## build the image with buildah and run berth inside of it; le
 	[ -z "$$missing" ] || { echo "missing:$$missing (Debian packages)" >&2; exit 1; }
 	$(call stage,image,tests/image.sh)
 
-devstack: rust go ## build etcd, kube-apiserver, kubectl, the vCenter simulator and kstatus
+devstack: rust go ## build etcd, kube-apiserver, kubectl, the vCenter simulator, and what the chart is tested with
 	$(call stage,development stack,tests/devstack/build.sh > /dev/null)
 
 test: check model ## every test; real servers included
@@ -87,6 +87,6 @@ mutants: rust ## change the pure modules in small ways and name what no test not
 	$(call stage,mutants,PROPTEST_CASES=64 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 $(MUTANTS) mutants --output target/long --file 'src/$(MODULE)/**' --shard $(SHARD))
 
 demo: rust go ## show the main job on real servers; KEEP=1 leaves them running, DEMO_CONTEXT=name uses a cluster of yours
-	@$(MAKE) --no-print-directory devstack
+	$(call stage,development stack,tests/devstack/build.sh kube etcd vcsim helm4 > /dev/null)
 	$(call stage,berth and the demo,cargo build --features devstack --bin berth --example demo)
 	@cargo run --quiet --features devstack --example demo

@@ -14,6 +14,7 @@ mod inventory;
 mod output;
 mod plan;
 mod progress;
+mod ready;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -33,6 +34,8 @@ pub struct Cli {
 enum Command {
     /// Run the controller.
     Controller(controller::Controller),
+    /// Ask a running controller whether it is ready.
+    Ready(ready::Ready),
     /// Write the CRDs: the definitions of the three kinds.
     Crd(crd::Crd),
     Plan(plan::Plan),
@@ -56,6 +59,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         };
     let done = match cli.command {
         Command::Controller(controller) => controller.run().map(|()| ExitCode::SUCCESS),
+        Command::Ready(ready) => ready.run().map(|()| ExitCode::SUCCESS),
         Command::Crd(crd) => crd.run().map(|()| ExitCode::SUCCESS),
         Command::Plan(plan) => plan.run(),
         Command::Explain(explain) => explain.run(),

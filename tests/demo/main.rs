@@ -58,7 +58,9 @@ fn main() -> anyhow::Result<()> {
                 None,
             )?;
         }
-        println!("The cluster keeps Berth's CRDs, namespace berth-system and deploy/rbac.yaml.");
+        println!(
+            "The cluster keeps Berth's CRDs, its namespace berth-system, and its service account and roles."
+        );
     }
     Ok(())
 }

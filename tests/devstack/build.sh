@@ -5,8 +5,8 @@
 # files, so that an edit of the simulator does not rebuild Kubernetes. Such a folder
 # appears by a rename, complete or not at all; deleting it is always safe.
 #
-# usage: build.sh [--quiet] [kube] [etcd] [vcsim] [kstatus]
-# stdout: KUBE=<dir>, ETCD=<dir>, VCSIM=<dir>, KSTATUS=<dir>; stderr: progress, with --quiet only of what is really built.
+# usage: build.sh [--quiet] [MODULE...], none means all
+# stdout: MODULE=<dir> in capitals, one a line; stderr: progress, with --quiet only of what is really built.
 # Exit status: 2 when Go is missing or too old.
 set -euo pipefail
 
@@ -69,6 +69,36 @@ build_kstatus() {
     stage "kstatus $(version_of kstatus sigs.k8s.io/cli-utils)" go build -o "$1/kstatus" .
 }
 
+# Helm says which version of Kubernetes it was made for, and a chart may ask.
+build_helm3() {
+    local version client stamp
+    version=$(version_of helm3 helm.sh/helm/v3)
+    client=$(version_of helm3 k8s.io/client-go)
+    IFS=. read -r _ client _ <<<"$client"
+    stamp="-X helm.sh/helm/v3/internal/version.version=v$version"
+    stamp+=" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=$client"
+    stamp+=" -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=$client"
+    stage "helm $version" go build -ldflags "$stamp" -o "$1/helm" helm.sh/helm/v3/cmd/helm
+}
+
+# The newer Helm finds the version of Kubernetes by itself.
+build_helm4() {
+    local version
+    version=$(version_of helm4 helm.sh/helm/v4)
+    stage "helm $version" go build -ldflags "-X helm.sh/helm/v4/internal/version.version=v$version" \
+        -o "$1/helm" helm.sh/helm/v4/cmd/helm
+}
+
+build_kubeconform() {
+    stage "kubeconform $(version_of kubeconform github.com/yannh/kubeconform)" \
+        go build -o "$1/kubeconform" github.com/yannh/kubeconform/cmd/kubeconform
+}
+
+build_kube-score() {
+    stage "kube-score $(version_of kube-score github.com/zegl/kube-score)" \
+        go build -o "$1/kube-score" github.com/zegl/kube-score/cmd/kube-score
+}
+
 stage() {
     local name=$1 start=$SECONDS
     shift
@@ -87,16 +117,13 @@ if [ "${1:-}" = --quiet ]; then
     quiet=yes
     shift
 fi
-# The arguments choose modules; none means all.
-if [ $# -eq 0 ]; then set -- kube etcd vcsim kstatus; fi
+mapfile -t modules < <(cd "$here/go" && printf '%s\n' *)
+if [ $# -eq 0 ]; then set -- "${modules[@]}"; fi
 for module in "$@"; do
-    case $module in
-    kube | etcd | vcsim | kstatus) ;;
-    *)
-        say "unknown module '$module': kube, etcd, vcsim and kstatus exist"
+    if ! declare -F "build_$module" >/dev/null; then
+        say "unknown module '$module': there are ${modules[*]}"
         exit 64
-        ;;
-    esac
+    fi
 done
 
 checked=

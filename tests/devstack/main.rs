@@ -26,15 +26,14 @@ mod statuses;
 mod tls;
 
 mod cel;
+mod chart;
 mod gitops;
+mod helm;
 mod herd;
 mod history;
 mod inventory;
-<<<<<<< HEAD
-mod leadership;
-=======
 mod kstatus;
->>>>>>> gitops
+mod leadership;
 mod main_job;
 mod plan;
 mod proxy;

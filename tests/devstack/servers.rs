@@ -56,10 +56,12 @@ fn the_cluster_comes_up_with_crds_and_rights() {
     assert!(may(&["watch", "instanceplacements.berth.dev", "--all-namespaces"]));
     assert!(may(&["update", "instanceplacements.berth.dev", "--subresource=status", "--all-namespaces"]));
     assert!(may(&["update", "configmaps/berth-journal", "--namespace=berth-system"]));
+    assert!(may(&["update", "leases.coordination.k8s.io/berth-controller", "--namespace=berth-system"]));
     assert!(may(&["create", "events.events.k8s.io", "--namespace=default"]));
     assert!(!may(&["update", "instanceplacements.berth.dev", "--all-namespaces"]));
     assert!(!may(&["get", "secrets", "--namespace=default"]));
     assert!(!may(&["update", "configmaps/another", "--namespace=berth-system"]));
+    assert!(!may(&["update", "leases.coordination.k8s.io/another", "--namespace=berth-system"]));
 }
 
 #[test]

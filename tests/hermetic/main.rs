@@ -34,6 +34,7 @@ mod adapter;
 mod argocd;
 mod broken_placement;
 mod cel;
+mod chart;
 mod controller;
 mod crd_files;
 mod docs;

@@ -76,6 +76,12 @@ impl Controller {
         Ok(answer.body)
     }
 
+    /// Where `/livez` and `/readyz` are: host and port.
+    #[must_use]
+    pub fn health_address(&self) -> &str {
+        &self.health
+    }
+
     /// Where it answers, in words.
     #[must_use]
     pub fn addresses(&self) -> String {

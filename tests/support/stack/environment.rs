@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::audit::{self, AuditEvent};
 use super::cluster::Cluster;
 use super::controller::Controller;
+use super::helm::{Helm, HelmVersion, chart};
 use super::kubectl::{Kubectl, write_kubeconfig};
 use super::process::Watchdog;
 use super::programs::program;
@@ -44,12 +45,22 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts etcd and a kube-apiserver and installs `crds/` and `deploy/rbac.yaml`. Blocks for some
-    /// seconds, and for minutes when the programs are not built yet.
+    /// Starts etcd and a kube-apiserver and installs `crds/` and the rights that the chart gives Berth. Blocks
+    /// for some seconds, and for minutes when the programs are not built yet.
     ///
     /// # Errors
     /// When a server does not become ready, with the end of its log.
     pub fn start() -> anyhow::Result<Self> {
+        let stack = Self::start_empty()?;
+        stack.install()?;
+        Ok(stack)
+    }
+
+    /// [`Stack::start`] without anything of Berth in it.
+    ///
+    /// # Errors
+    /// As [`Stack::start`].
+    pub fn start_empty() -> anyhow::Result<Self> {
         let (folder, watchdog) = new_folder()?;
         let ca = Authority::new("Berth devstack CA")?;
         let cluster = Cluster::start(&folder, &ca, &watchdog)?;
@@ -62,7 +73,6 @@ impl Stack {
         super::wait_for("namespace default", || {
             stack.kubectl(&["get", "namespace", "default"], None).map(Some)
         })?;
-        stack.install()?;
         Ok(stack)
     }
 
@@ -113,16 +123,34 @@ impl Stack {
 
     fn install(&self) -> anyhow::Result<()> {
         self.apply_yaml(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n"))?;
-        for path in
-            ["crds", "deploy/rbac.yaml"].map(|path| repository().join(path)).iter().filter(|p| p.exists())
-        {
-            let path = path.to_str().context("the repository's path is not UTF-8")?;
-            self.kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", path], None)?;
-        }
+        let crds = repository().join("crds");
+        let crds = crds.to_str().context("the repository's path is not UTF-8")?;
+        let apply = |file, stdin| {
+            self.kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", file], stdin)
+        };
+        apply(crds, None)?;
+        apply("-", Some(&self.rights()?))?;
         for crd in self.crds()? {
             self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &crd], None)?;
         }
         Ok(())
+    }
+
+    /// Berth's service account and what the chart lets it do.
+    fn rights(&self) -> anyhow::Result<String> {
+        let chart = chart();
+        let chart = chart.to_str().context("the repository's path is not UTF-8")?;
+        let only = ["--show-only", "templates/serviceaccount.yaml", "--show-only", "templates/rbac.yaml"];
+        let template = ["template", "berth", chart, "--namespace", NAMESPACE];
+        Helm::new(HelmVersion::Four, &self.folder)?.run(&[&template[..], &only].concat())
+    }
+
+    /// A Helm that talks to this cluster as its administrator.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn helm(&self, version: HelmVersion) -> anyhow::Result<Helm> {
+        Ok(Helm::new(version, &self.folder)?.on(self.kubeconfig()))
     }
 
     /// Berth's CRDs as kubectl names them.
@@ -213,7 +241,7 @@ impl Stack {
         self.apply_yaml(&vcenter.manifests(NAMESPACE))
     }
 
-    /// Starts `berth controller` as the service account that `deploy/rbac.yaml` describes. `binary` is
+    /// Starts `berth controller` as the service account of the chart. `binary` is
     /// `env!("CARGO_BIN_EXE_berth")` in a test; `args` are added to the usual ones.
     ///
     /// # Errors

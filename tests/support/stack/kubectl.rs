@@ -1,10 +1,11 @@
 //! Running kubectl as one user. Does I/O: starts processes.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
+
+use super::process::output_of;
 
 /// kubectl with a kubeconfig, and with its caches away from the user's own.
 pub(super) struct Kubectl {
@@ -26,26 +27,7 @@ impl Kubectl {
 
     /// Runs it and answers with its stdout.
     pub(super) fn run(&self, args: &[&str], stdin: Option<&str>) -> anyhow::Result<String> {
-        let mut child = self
-            .command()
-            .args(args)
-            .stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", self.program.display()))?;
-        // Written beside the reading: kubectl answers while it reads, and both pipes are small.
-        let pipe = child.stdin.take();
-        let output = std::thread::scope(|scope| {
-            if let (Some(mut pipe), Some(text)) = (pipe, stdin) {
-                // When kubectl stops reading, its own message says why.
-                scope.spawn(move || drop(pipe.write_all(text.as_bytes())));
-            }
-            child.wait_with_output()
-        })?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "kubectl {}: {}", args.join(" "), errors.trim());
-        Ok(String::from_utf8(output.stdout)?)
+        output_of(self.command().args(args), stdin)
     }
 }
 

@@ -1,5 +1,7 @@
-//! One server process with its log, and the watchdog that ends it whatever happens to us. Does I/O.
+//! One server process with its log, and the watchdog that ends it whatever happens to us; and commands that
+//! end by themselves. Does I/O.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -195,6 +197,30 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.kill());
     }
+}
+
+/// Runs a command to its end and answers with its stdout; when it fails, the error has its stderr.
+pub(super) fn output_of(command: &mut Command, stdin: Option<&str>) -> anyhow::Result<String> {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().display().to_string();
+    let mut child = command
+        .stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {program}"))?;
+    // Written beside the reading: the program may answer while it reads, and both pipes are small.
+    let pipe = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        if let (Some(mut pipe), Some(text)) = (pipe, stdin) {
+            // When it stops reading, its own message says why.
+            scope.spawn(move || drop(pipe.write_all(text.as_bytes())));
+        }
+        child.wait_with_output()
+    })?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let args = command.get_args().map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
+    ensure!(output.status.success(), "{program} {args}: {}", errors.trim());
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// A loopback port that nobody listens on now. Someone else may take it before we do; whoever uses it

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 
 use super::environment::repository;
 
-/// A program of one of the stack's modules (`kube`, `etcd`, `vcsim`, `kstatus`).
+/// A program of one of the stack's modules, which are the folders of `tests/devstack/go`.
 ///
 /// # Errors
 /// When it cannot be built; the script has said why on stderr.
