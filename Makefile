@@ -46,6 +46,7 @@ test-long: rust ## what takes longer than make test; leaves target/long/NAME.jso
 	$(call stage,larger models,$(MODEL) -- --ignored --nocapture)
 	$(call stage,release build,cargo build --release --bin berth)
 	$(call stage,cost of a large plan,cargo test --test hermetic -- --ignored --nocapture)
+	@$(MAKE) --no-print-directory image-check
 
 image-check: rust ## build the image with buildah and run berth inside of it; leaves target/long/image.json
 	@missing=; for tool in buildah $(if $(RUST_IMAGE),,debootstrap); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \

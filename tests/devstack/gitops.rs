@@ -1,5 +1,8 @@
 //! What Flux, Argo CD, kubectl and backup tools do to Berth's objects, on a real API server.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use kube::Client;
@@ -8,7 +11,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 use crate::main_job::{GIB, begin, datastores, placement, settled};
-use crate::stack::{Stack, wait_for};
+use crate::stack::{Stack, repository, wait_for};
 use crate::status_writes;
 
 /// A placement of so many GiB.
@@ -233,4 +236,64 @@ async fn restoring_a_backup_gives_back_every_decision() {
 #[tokio::test]
 async fn restoring_a_backup_without_the_journal_gives_back_every_decision() {
     restoring_gives_back_every_decision(false).await;
+}
+
+/// Every `kubectl` of a page, in its order, in a folder that has what they name.
+fn run_commands(stack: &Stack, page: &str, folder: &Path) -> usize {
+    let text = fs::read_to_string(repository().join("docs").join(page)).unwrap();
+    let commands: Vec<_> =
+        text.lines().filter_map(|line| line.trim_start().strip_prefix("$ kubectl ")).collect();
+    for command in &commands {
+        let path = stack.kubectl_program().parent().unwrap().display();
+        let output = Command::new("bash")
+            .args(["-ec", &format!("PATH={path}:$PATH; kubectl {command}")])
+            .env("KUBECONFIG", stack.kubeconfig())
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    commands.len()
+}
+
+#[test]
+fn the_commands_of_the_pages_work() {
+    let stack = Stack::shared_blocking().unwrap();
+    let (_vcenter, mut controller) = begin(&stack, &datastores(&["a"], 100 * GIB));
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["team-a", "inventory"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    fs::write(folder.path().join("team-a/web.yaml"), of_size("team-a", "web", 10).to_string()).unwrap();
+    for (name, target) in [("crds", "crds"), ("argocd", "docs/gitops/argocd")] {
+        symlink(repository().join(target), folder.path().join(name)).unwrap();
+    }
+    let labels = json!({"app.kubernetes.io/name": "berth"});
+    let container = json!({"name": "berth", "image": "berth"});
+    for object in [
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}}),
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}}),
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"},
+            "data": {"url": "https://argocd.example.com"},
+        }),
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "berth", "namespace": "berth-system", "labels": labels},
+            "spec": {
+                "replicas": 2, "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            },
+        }),
+    ] {
+        stack.apply_yaml(&object.to_string()).unwrap();
+    }
+    assert_eq!(run_commands(&stack, "gitops/README.md", folder.path()), 5);
+    let config = stack.get_json(&["--namespace", "argocd", "configmap", "argocd-cm"]).unwrap();
+    assert_eq!(config["data"].as_object().unwrap().len(), 3, "what was there stays: {config:#}");
+    assert_eq!(run_commands(&stack, "operations/backup-and-restore.md", folder.path()), 4);
+    let deployment = stack.get_json(&["--namespace", "berth-system", "deployment", "berth"]).unwrap();
+    assert_eq!(deployment["spec"]["replicas"], 1);
+    stack.kubectl(&["delete", "--namespace", "berth-system", "deployment", "berth"], None).unwrap();
+    assert!(controller.terminate().unwrap().success());
 }
