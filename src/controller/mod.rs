@@ -1,6 +1,7 @@
 //! The Kubernetes shell: feeds the scheduler with what it sees and performs what the scheduler wants. Does
 //! I/O and decides nothing.
 
+mod account;
 mod backoff;
 mod call;
 mod client;
@@ -50,7 +51,7 @@ const INPUTS: usize = 1024;
 const GRACE: Duration = Duration::from_secs(5);
 /// Pending until placements are decided.
 const TERM: &str = "term as leader";
-/// How often placements are counted for the metrics.
+/// How often the metrics get the figures of the scheduler.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
 /// What the controller is started with.
@@ -192,7 +193,7 @@ impl Loop {
                     break;
                 }
                 _ = count.tick() => {
-                    self.shell.metrics.placements(&self.scheduler.counts());
+                    self.shell.metrics.figures(&self.scheduler.figures(self.now()));
                     continue;
                 }
             };
@@ -205,16 +206,29 @@ impl Loop {
         outcome
     }
 
+    fn now(&self) -> Now {
+        Now { wall: self.shell.clock.now(), monotonic: self.started.elapsed() }
+    }
+
     /// True when everything is settled and the process may end.
     fn step(&mut self, input: Input) -> bool {
-        let now = Now { wall: self.shell.clock.now(), monotonic: self.started.elapsed() };
+        let metrics = &self.shell.metrics;
+        account::leading(metrics, &input);
+        let now = self.now();
         let mut actions = Vec::new();
+        let began = std::time::Instant::now();
         self.scheduler.step(now, input, &mut actions);
+        let took = began.elapsed();
+        let decisions = actions.iter().filter(|action| matches!(action, Action::Decided(_))).count();
+        let each = took / u32::try_from(decisions).unwrap_or(u32::MAX).max(1);
         let mut stopped = false;
         for action in actions {
             match action {
                 Action::WakeAt(when) => self.wake = self.started.checked_add(when),
                 Action::Stopped => stopped = true,
+                Action::Decided(record) => account::decided(metrics, &record, each),
+                Action::Waited(waits) => waits.into_iter().for_each(|waited| metrics.turn(waited)),
+                Action::Answered(after) => metrics.answered(after),
                 other => self.executor.perform(other),
             }
         }

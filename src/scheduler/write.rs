@@ -114,9 +114,10 @@ impl Scheduler {
         let Some(write) = self.outbox.end(id) else { return };
         self.outbox.widen();
         match &write.target {
-            Target::Intent(key) => self.intent_done(key, id, &write.uid, resource_version, now),
+            Target::Intent(key) => self.intent_done(key, id, &write.uid, resource_version, now, actions),
             Target::Status(key, content) => {
                 self.status_done(key, content, &write.uid, resource_version, now);
+                self.answered(key, &write.uid, now, actions);
             }
             Target::VCenter(name) => {
                 self.vcenters_due = true;
@@ -126,6 +127,15 @@ impl Scheduler {
             }
         }
         actions.extend(write.announcement.map(Action::Announce));
+    }
+
+    /// Tells how long the placement has waited until its status answers its newest spec, once.
+    fn answered(&mut self, key: &Key, uid: &str, now: Now, actions: &mut Vec<Action>) {
+        let Some(row) = self.rows.get_mut(key).filter(|row| row.uid == uid) else { return };
+        if row.shown.as_ref().is_some_and(|shown| shown.generation() >= row.generation) {
+            let since = row.unanswered_since.take();
+            actions.extend(since.map(|since| Action::Answered(now.monotonic.saturating_sub(since))));
+        }
     }
 
     fn status_done(&mut self, key: &Key, wrote: &Wrote, uid: &str, resource_version: String, now: Now) {
@@ -151,7 +161,15 @@ impl Scheduler {
         self.rows.settle(key, now.monotonic);
     }
 
-    fn intent_done(&mut self, key: &Key, id: WriteId, uid: &str, resource_version: String, now: Now) {
+    fn intent_done(
+        &mut self,
+        key: &Key,
+        id: WriteId,
+        uid: &str,
+        resource_version: String,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
         let Some(open) = self.term.get(key).filter(|open| open.stage == Stage::Writing(id)) else { return };
         let (fact, shown) = (open.fact.clone(), open.shown.clone());
         if let Some(row) = self.rows.get_mut(key).filter(|row| row.uid == uid) {
@@ -163,6 +181,7 @@ impl Scheduler {
                 self.replace_fact(key, fact, now);
             }
         }
+        self.answered(key, uid, now, actions);
         self.release(key, now);
     }
 

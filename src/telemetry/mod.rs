@@ -6,6 +6,6 @@ mod readiness;
 mod server;
 
 pub use logs::{LogFormat, init_logs};
-pub use metrics::Metrics;
+pub use metrics::{Description, Metrics, Values};
 pub use readiness::Readiness;
 pub use server::{bind, health_routes, metrics_routes, serve};
