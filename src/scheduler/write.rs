@@ -114,10 +114,9 @@ impl Scheduler {
         let Some(write) = self.outbox.end(id) else { return };
         self.outbox.widen();
         match &write.target {
-            Target::Intent(key) => self.intent_done(key, id, &write.uid, resource_version, now, actions),
+            Target::Intent(key) => self.intent_done(key, id, &write.uid, resource_version, now),
             Target::Status(key, content) => {
                 self.status_done(key, content, &write.uid, resource_version, now);
-                self.answered(key, &write.uid, now, actions);
             }
             Target::VCenter(name) => {
                 self.vcenters_due = true;
@@ -125,6 +124,9 @@ impl Scheduler {
                     vcenter.written();
                 }
             }
+        }
+        if let Target::Intent(key) | Target::Status(key, _) = &write.target {
+            self.answered(key, &write.uid, now, actions);
         }
         actions.extend(write.announcement.map(Action::Announce));
     }
@@ -161,15 +163,7 @@ impl Scheduler {
         self.rows.settle(key, now.monotonic);
     }
 
-    fn intent_done(
-        &mut self,
-        key: &Key,
-        id: WriteId,
-        uid: &str,
-        resource_version: String,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) {
+    fn intent_done(&mut self, key: &Key, id: WriteId, uid: &str, resource_version: String, now: Now) {
         let Some(open) = self.term.get(key).filter(|open| open.stage == Stage::Writing(id)) else { return };
         let (fact, shown) = (open.fact.clone(), open.shown.clone());
         if let Some(row) = self.rows.get_mut(key).filter(|row| row.uid == uid) {
@@ -181,7 +175,6 @@ impl Scheduler {
                 self.replace_fact(key, fact, now);
             }
         }
-        self.answered(key, uid, now, actions);
         self.release(key, now);
     }
 

@@ -106,6 +106,7 @@ fn check(family: &str, found: &Scraped, described: &Description) {
                 let words: BTreeSet<_> = words.iter().map(|word| (*word).to_owned()).collect();
                 assert_eq!(*shown, words, "{family} {label}");
             }
+            Values::Version => assert_eq!(*shown, [env!("CARGO_PKG_VERSION").to_owned()].into()),
             Values::VCenter => assert_eq!(*label, "vcenter", "{family}"),
             Values::StatusCode => assert_eq!((family, *label), ("rest_client_requests", "code")),
         }

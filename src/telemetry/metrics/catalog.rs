@@ -13,6 +13,8 @@ pub enum Values {
     Words(Vec<&'static str>),
     /// The name of a `VCenter`: administrators make few of them.
     VCenter,
+    /// The version of Berth that runs.
+    Version,
     /// A status code of HTTP, or `error` when there was no answer.
     StatusCode,
 }
@@ -64,6 +66,7 @@ impl Description {
                     Values::Words(words) => {
                         words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
                     }
+                    Values::Version => "the version".to_owned(),
                     Values::VCenter => "name of a VCenter".to_owned(),
                     Values::StatusCode => "status code, or `error` when there was no answer".to_owned(),
                 };

@@ -109,7 +109,7 @@ impl Metrics {
         metrics.register_kubernetes();
         process::register(&mut metrics.catalog);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        let labels = [("version", Values::Words(vec![env!("CARGO_PKG_VERSION")]))];
+        let labels = [("version", Values::Version)];
         metrics.catalog.add("berth_build", None, labels, "The running version of Berth", build);
         metrics.begin();
         metrics
