@@ -6,6 +6,7 @@ mod backoff;
 mod call;
 mod client;
 mod connections;
+mod debug;
 mod environment;
 mod events;
 mod executor;
@@ -35,11 +36,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::scheduler::{Action, Input, Now, Scheduler, Settings};
-use crate::telemetry;
+use crate::telemetry::{self, LogLevel};
 
 pub use client::ClientError;
 pub use environment::{Clock, Environment};
 
+use debug::Question;
 use executor::Executor;
 use secrets::Secrets;
 use shell::Shell;
@@ -63,10 +65,12 @@ pub struct Options {
     pub watch_namespaces: Vec<String>,
     /// Tells clusters apart that share a vCenter; the uid of namespace `kube-system` when absent.
     pub cluster_name: Option<String>,
-    /// Where `/metrics` is served.
+    /// Where `/metrics` and `/debug/...` are served.
     pub metrics_bind_address: SocketAddr,
     /// Where `/livez` and `/readyz` are served.
     pub health_probe_bind_address: SocketAddr,
+    /// `/debug/...` on the metrics address is answered to everybody, not to this machine alone.
+    pub enable_debug_endpoints: bool,
 }
 
 /// The controller cannot start, or cannot go on.
@@ -95,13 +99,14 @@ pub enum Error {
 ///
 /// # Errors
 /// When an address or the configured access to the cluster cannot be used.
-pub async fn run(options: Options) -> Result<(), Error> {
+pub async fn run(options: Options, log_level: LogLevel) -> Result<(), Error> {
     let environment = Environment {
         stop: signals::stop_on_signal().map_err(Error::Signals)?,
         config: Config::infer().await.map_err(ClientError::from)?,
         clock: Clock::system(),
         metrics: Arc::default(),
         readiness: Arc::default(),
+        log_level,
     };
     run_in(options, environment).await
 }
@@ -112,10 +117,9 @@ pub async fn run(options: Options) -> Result<(), Error> {
 /// # Errors
 /// When an address or the access to the cluster cannot be used.
 pub async fn run_in(options: Options, environment: Environment) -> Result<(), Error> {
-    let Environment { config, clock, metrics, readiness, stop } = environment;
+    let Environment { config, clock, metrics, readiness, log_level, stop } = environment;
     let (tasks, _ended_with_this) = Tasks::new();
     watch::expect_lists(&readiness);
-    listen(&tasks, options.metrics_bind_address, telemetry::metrics_routes(Arc::clone(&metrics))).await?;
     let health = telemetry::health_routes(Arc::clone(&readiness));
     listen(&tasks, options.health_probe_bind_address, health).await?;
     let client = client::client(config, Arc::clone(&metrics), Arc::clone(&readiness))?;
@@ -131,6 +135,9 @@ pub async fn run_in(options: Options, environment: Environment) -> Result<(), Er
         tasks,
     });
 
+    let (debug, questions) = debug::routes(Arc::clone(&shell), log_level, options.enable_debug_endpoints);
+    let routes = telemetry::metrics_routes(Arc::clone(&shell.metrics)).merge(debug);
+    listen(&shell.tasks, options.metrics_bind_address, routes).await?;
     let (placement_lists, restarts) = channel::channel(0);
     let watches = watch::start(&shell, restarts);
     let cluster_identity = tokio::select! {
@@ -143,7 +150,7 @@ pub async fn run_in(options: Options, environment: Environment) -> Result<(), Er
     shell.readiness.pending(TERM, "not begun yet");
     let started = Instant::now();
     Loop { scheduler, executor, shell, deciding: false, started, wake: None }
-        .run(received, watches, &stop)
+        .run(received, questions, watches, &stop)
         .await
 }
 
@@ -167,6 +174,7 @@ impl Loop {
     async fn run(
         mut self,
         mut received: mpsc::Receiver<Input>,
+        mut questions: mpsc::Receiver<Question>,
         mut watches: JoinSet<()>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
@@ -191,6 +199,10 @@ impl Loop {
                 Some(_) = watches.join_next() => {
                     outcome = Err(Error::WatchEnded);
                     break;
+                }
+                Some(question) = questions.recv() => {
+                    question.answer(&self.scheduler, self.now());
+                    continue;
                 }
                 _ = count.tick() => {
                     self.shell.metrics.figures(&self.scheduler.figures(self.now()));
@@ -265,11 +277,15 @@ mod tests {
         (Loop { scheduler, executor, shell, deciding: false, started, wake: None }, told)
     }
 
+    fn no_questions() -> mpsc::Receiver<Question> {
+        mpsc::channel(1).1
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_first_signal_ends_the_loop_in_bounded_time() {
         let (the_loop, told) = idle();
         let stop = CancellationToken::new();
-        let running = the_loop.run(told, JoinSet::new(), &stop);
+        let running = the_loop.run(told, no_questions(), JoinSet::new(), &stop);
         let asking = async {
             tokio::time::sleep(Duration::from_hours(1)).await;
             stop.cancel();
@@ -284,7 +300,7 @@ mod tests {
         let (the_loop, told) = idle();
         let mut watches = JoinSet::new();
         watches.spawn(async { panic!("on purpose") });
-        let outcome = the_loop.run(told, watches, &CancellationToken::new()).await;
+        let outcome = the_loop.run(told, no_questions(), watches, &CancellationToken::new()).await;
         assert!(matches!(outcome, Err(Error::WatchEnded)));
     }
 }

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::timeless;
 use crate::api::RejectionCode;
+use crate::scheduler::Key;
 
 /// `apiVersion` of the json report.
 pub const API_VERSION: &str = "berth.dev/plan/v1";
@@ -46,6 +48,24 @@ pub struct PlannedPlacement {
 }
 
 impl PlannedPlacement {
+    /// What a status says of this placement.
+    #[must_use]
+    pub fn new(key: &Key, status: Value) -> Self {
+        let ready = timeless::ready(&status);
+        let said = |field| {
+            let found = ready.and_then(|ready| ready.get(field)).and_then(Value::as_str);
+            found.unwrap_or_default().to_owned()
+        };
+        Self {
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            ready: said("status") == "True",
+            reason: said("reason"),
+            message: said("message"),
+            status,
+        }
+    }
+
     /// Name of the selected datastore.
     #[must_use]
     pub fn datastore(&self) -> Option<&str> {

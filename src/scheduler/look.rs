@@ -1,6 +1,7 @@
 //! Looking without changing: for metrics, probes, plans and explanations. No I/O.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::placement::{self, Datastore, Finding, Inventory, Kept, Ledger, Request, Verdict};
 use crate::resolve;
@@ -85,6 +86,14 @@ impl Scheduler {
             Some(Offer { vcenter: name, inventory, datastores: shown.collect() })
         });
         offers.collect()
+    }
+
+    /// What every connected vCenter showed last: name of its `VCenter`, server, and inventory.
+    pub fn inventories(&self) -> impl Iterator<Item = (&str, &str, &Arc<Inventory>)> {
+        self.vcenters.iter().filter_map(|(name, vcenter)| {
+            let (confirmed, setup) = (vcenter.confirmed.as_ref()?, vcenter.setup.as_ref().ok()?);
+            Some((name.as_str(), setup.endpoint.server.as_str(), &confirmed.inventory))
+        })
     }
 
     /// What a placement would find if it were decided now, its own claim left out: the name of its `VCenter`,

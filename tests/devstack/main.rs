@@ -26,6 +26,7 @@ mod tls;
 
 mod alerts;
 mod cel;
+mod debug;
 mod herd;
 mod history;
 mod inventory;

@@ -76,6 +76,17 @@ impl Controller {
         Ok(answer.body)
     }
 
+    /// Sends a text to a path of the metrics address, and returns the answer's.
+    ///
+    /// # Errors
+    /// When nobody answers, or not with 200.
+    pub fn put(&self, path: &str, text: &str) -> anyhow::Result<String> {
+        let url = format!("http://{}{path}", self.metrics);
+        let answer = http::request("PUT", &url, None, None, Some(text.to_owned()))?;
+        ensure!(answer.status == 200, "{path}: {} {}", answer.status, answer.body.trim());
+        Ok(answer.body)
+    }
+
     /// Where it answers, in words.
     #[must_use]
     pub fn addresses(&self) -> String {
