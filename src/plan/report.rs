@@ -1,6 +1,6 @@
 //! What a plan says, as plain values. Its JSON form is the json report. No I/O.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::timeless;
@@ -29,7 +29,7 @@ pub struct Report {
 }
 
 /// What becomes of one placement.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedPlacement {
     /// Its namespace.

@@ -28,6 +28,17 @@ fn a_running_controller_shows_its_inventory_and_explains_a_placement() {
         explained["datastores"].as_array().unwrap().iter().map(|d| (&d["name"], &d["eligible"])).collect();
     assert_eq!(verdicts, [(&json!("large"), &json!(true)), (&json!("small"), &json!(false))]);
 
+    let address = controller.metrics_address();
+    let ask = |output: &str| {
+        let arguments = ["explain", "web", "-n", &namespace, "--server", address, "-o", output];
+        let answer = std::process::Command::new(super::berth()).args(arguments).output().unwrap();
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        String::from_utf8(answer.stdout).unwrap()
+    };
+    assert_eq!(serde_json::from_str::<Value>(&ask("json")).unwrap(), explained);
+    let table = ask("table");
+    assert!(table.contains("selected") && table.contains("NameNotMatched"), "{table}");
+
     let level = |text: &str| controller.put("/debug/log-level", text);
     assert_eq!(level("debug").unwrap(), "debug\n");
     stack.apply_yaml(&placement(&namespace, "late", &spec)).unwrap();

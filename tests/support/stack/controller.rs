@@ -87,6 +87,12 @@ impl Controller {
         Ok(answer.body)
     }
 
+    /// Host and port of its metrics address.
+    #[must_use]
+    pub fn metrics_address(&self) -> &str {
+        &self.metrics
+    }
+
     /// Where it answers, in words.
     #[must_use]
     pub fn addresses(&self) -> String {
