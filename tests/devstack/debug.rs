@@ -4,7 +4,7 @@ use berth::recording::Recording;
 use serde_json::{Value, json};
 
 use crate::main_job::{GIB, begin, datastores, placement, settled};
-use crate::stack::{Stack, wait_for};
+use crate::stack::Stack;
 
 #[test]
 fn a_running_controller_shows_its_inventory_and_explains_a_placement() {
@@ -40,8 +40,12 @@ fn a_running_controller_shows_its_inventory_and_explains_a_placement() {
     assert!(table.contains("selected") && table.contains("NameNotMatched"), "{table}");
 
     let level = |text: &str| controller.put("/debug/log-level", text);
-    assert_eq!(level("debug").unwrap(), "debug\n");
-    stack.apply_yaml(&placement(&namespace, "late", &spec)).unwrap();
-    wait_for("a line at the new level", || Ok(controller.log()?.contains("DEBUG").then_some(()))).unwrap();
+    // Each change is said at the level from before it.
+    for word in ["error", "info", "debug"] {
+        assert_eq!(level(word).unwrap(), format!("{word}\n"));
+    }
+    let log = controller.log().unwrap();
+    let said = |word: &str| log.contains(&format!("the level of the log is changed level=\"{word}\""));
+    assert_eq!([said("error"), said("info"), said("debug")], [true, false, true], "{log}");
     assert!(controller.terminate().unwrap().success());
 }

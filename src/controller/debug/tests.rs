@@ -93,7 +93,7 @@ async fn a_scheduler_that_does_not_answer_is_not_waited_for_for_ever() {
     let (shell, _) = shell(|_, _| status(404, "no"));
     let (routes, _asked) = routes(shell, LogLevel::unused(), false);
     let begun = tokio::time::Instant::now();
-    let all = (0..QUESTIONS + 1).map(|_| ask(&routes, "GET", "/debug/inventory", "", LOCAL));
+    let all = (0..=QUESTIONS).map(|_| ask(&routes, "GET", "/debug/inventory", "", LOCAL));
     let answers = futures::future::join_all(all).await;
     assert!(answers.iter().all(|(code, _)| *code == 503), "{answers:?}");
     assert_eq!(answers.iter().filter(|(_, text)| text.contains("too many")).count(), 1);
