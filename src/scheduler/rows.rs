@@ -101,7 +101,7 @@ pub(super) struct Row {
     pub due_since: Duration,
     /// The same, until its status answers it; none when it was found at the start.
     pub unanswered_since: Option<Duration>,
-    /// When it got its turn last.
+    /// When it got the turn that it has; nought when it has none.
     queued_since: Duration,
     /// Since when its status has said that it is not placed, for this revision and not suspended.
     pub unplaced_since: Option<Timestamp>,
@@ -136,7 +136,7 @@ impl Row {
             bare: true,
             due_since: now,
             unanswered_since: None,
-            queued_since: now,
+            queued_since: Duration::ZERO,
             unplaced_since: None,
             doing: Doing::Nothing,
             dirty: false,
@@ -289,7 +289,8 @@ impl Rows {
         let Doing::Queued(turn) = row.doing else { return None };
         self.queue.remove(&turn);
         row.doing = Doing::Nothing;
-        Some(row.queued_since)
+        // Two rows that differ in times gone by alone are the same.
+        Some(std::mem::take(&mut row.queued_since))
     }
 
     /// How many have a turn.
