@@ -14,7 +14,7 @@
 //! | [`manifests`] | from YAML to objects, and where each stands | no |
 //! | [`plan`] | decisions without a cluster, and the report of them | no |
 //! | [`vsphere`] | the vCenter adapter: SOAP, session, inventory watch | yes |
-//! | [`controller`] | the Kubernetes shell: watches, writes, journal, events | yes |
+//! | [`controller`] | the Kubernetes shell: watches, writes, journal, events, debug endpoints | yes |
 //! | [`telemetry`] | logs, metrics, health | yes |
 //!
 //! `api` uses nothing of ours; `placement` uses `api`; `resolve` and `status` use those two; `scheduler` uses

@@ -43,6 +43,10 @@ pub struct Controller {
         value_name = "ADDRESS"
     )]
     health_probe_bind_address: SocketAddr,
+    /// Answer /debug/inventory, /debug/explain and /debug/log-level on the metrics address to everybody, not to
+    /// connections from this machine alone
+    #[arg(long, env = "BERTH_ENABLE_DEBUG_ENDPOINTS")]
+    enable_debug_endpoints: bool,
 }
 
 /// As other controllers call them; a lease is always used, also by one replica.
@@ -141,7 +145,7 @@ impl Controller {
             Level::Debug => tracing::Level::DEBUG,
             Level::Trace => tracing::Level::TRACE,
         };
-        telemetry::init_logs(format, level).context("cannot set up the log")?;
+        let log_level = telemetry::init_logs(format, level).context("cannot set up the log")?;
         let options = Options {
             namespace: self.namespace.unwrap_or_else(own_namespace),
             leader_election: self.leader_election.into_options()?,
@@ -149,6 +153,7 @@ impl Controller {
             cluster_name: self.cluster_name.filter(|name| !name.is_empty()),
             metrics_bind_address: self.metrics_bind_address,
             health_probe_bind_address: self.health_probe_bind_address,
+            enable_debug_endpoints: self.enable_debug_endpoints,
         };
         tracing::info!(version = env!("CARGO_PKG_VERSION"), ?options, "starting");
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -156,7 +161,7 @@ impl Controller {
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
-        runtime.block_on(controller::run(options))?;
+        runtime.block_on(controller::run(options, log_level))?;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 for success; 1 when something was wrong with the input, the arguments or the world, said on
 //! standard error; more only where a subcommand says so.
 
+mod admin;
 mod cluster;
 mod completion;
 mod controller;

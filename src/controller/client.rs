@@ -22,7 +22,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{Body, ConfigExt as _};
 use kube::{Client, Config};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use tower::{BoxError, Service, ServiceBuilder};
 
 use crate::telemetry::{Metrics, Readiness};
@@ -126,6 +126,7 @@ where
         request.headers_mut().insert(USER_AGENT, agent);
         let method = request.method().clone();
         let is_watch = request.uri().query().is_some_and(|query| query.split('&').any(|q| q == "watch=true"));
+        let asked = Instant::now();
         let answer = self.inner.call(request);
         let (metrics, readiness) = (Arc::clone(&self.metrics), Arc::clone(&self.readiness));
         Box::pin(async move {
@@ -133,7 +134,8 @@ where
                 Ok(answer) => answer.map_err(Into::into),
                 Err(_) => Err(format!("no answer within {} s", HEADERS_TIMEOUT.as_secs()).into()),
             };
-            metrics.kubernetes_request(answer.as_ref().ok().map(|a| a.status().as_u16()), method.as_str());
+            let code = answer.as_ref().ok().map(|answer| answer.status().as_u16());
+            metrics.kubernetes_request(code, method.as_str(), asked.elapsed());
             match answer {
                 Ok(answer) => {
                     readiness.done(API_SERVER);

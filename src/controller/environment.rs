@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::Config;
 use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::{Metrics, Readiness};
+use crate::telemetry::{LogLevel, Metrics, Readiness};
 
 /// The time of day.
 #[derive(Clone)]
@@ -49,6 +49,8 @@ pub struct Environment {
     pub metrics: Arc<Metrics>,
     /// What `/readyz` shows.
     pub readiness: Arc<Readiness>,
+    /// What is logged.
+    pub log_level: LogLevel,
     /// Cancelled when the run is to end in good order.
     pub stop: CancellationToken,
 }

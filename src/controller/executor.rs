@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
-use crate::scheduler::{Action, DecisionRecord, Input, ReadOutcome, WriteFailure, WriteId};
+use crate::scheduler::{Action, Input, ReadOutcome, WriteFailure, WriteId};
 
 use super::connections::Connections;
 use super::events::Events;
@@ -36,7 +36,7 @@ impl Executor {
         }
     }
 
-    /// Begins to perform an action. What belongs to the loop itself, its timer and its end, is not
+    /// Begins to perform an action. What belongs to the loop itself, its timer, its end and its figures, is not
     /// performed here.
     pub(super) fn perform(&mut self, action: Action) {
         let shell = Arc::clone(&self.shell);
@@ -73,9 +73,12 @@ impl Executor {
             }
             Action::Disconnect { vcenter, attempt } => self.connections.close(&vcenter, attempt),
             Action::Announce(announcement) => self.events.announce(announcement),
-            Action::Decided(record) => decided(&shell, &record),
             Action::Warn(message) => warn!("{message}"),
-            Action::WakeAt(_) | Action::Stopped => {}
+            Action::WakeAt(_)
+            | Action::Stopped
+            | Action::Decided(_)
+            | Action::Waited(_)
+            | Action::Answered(_) => {}
         }
     }
 
@@ -112,27 +115,10 @@ impl Executor {
     }
 }
 
-/// The one line that a decision gets.
-fn decided(shell: &Shell, record: &DecisionRecord) {
-    let DecisionRecord { key, reason, datastore, evaluated, eligible, rejections } = record;
-    let counts: Vec<_> = rejections.iter().map(|(code, count)| format!("{count} {code}")).collect();
-    info!(
-        placement = %key,
-        result = reason.as_str(),
-        datastore = datastore.as_deref(),
-        evaluated,
-        eligible,
-        rejections = counts.join(", "),
-        "decided"
-    );
-    shell.metrics.decision(reason.as_str(), rejections.iter().map(|(code, count)| (code.as_str(), *count)));
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::mock::{shell, status};
     use super::*;
-    use crate::api::{PlacementReason, RejectionCode};
     use crate::scheduler::{Journal, Key};
 
     fn key() -> Key {
@@ -188,21 +174,5 @@ mod tests {
             answers.contains(&Input::JournalRead { resource_version: None, journal: Journal::default() })
         );
         assert!(answers.contains(&Input::PlacementRead { key: key(), outcome: ReadOutcome::NotFound }));
-    }
-
-    #[tokio::test]
-    async fn decisions_are_counted() {
-        let (shell, _told) = shell(|_, _| status(500, "no"));
-        executor(&shell).perform(Action::Decided(DecisionRecord {
-            key: key(),
-            reason: PlacementReason::Placed,
-            datastore: Some("gold-1".into()),
-            evaluated: 3,
-            eligible: 1,
-            rejections: vec![(RejectionCode::TypeNotAllowed, 2)],
-        }));
-        let text = shell.metrics.text().unwrap();
-        assert!(text.contains("berth_decisions_total{result=\"Placed\"} 1"));
-        assert!(text.contains("berth_rejections_total{reason=\"TypeNotAllowed\"} 2"));
     }
 }

@@ -1,10 +1,12 @@
 //! The Kubernetes shell: feeds the scheduler with what it sees and performs what the scheduler wants. Does
 //! I/O and decides nothing.
 
+mod account;
 mod backoff;
 mod call;
 mod client;
 mod connections;
+mod debug;
 mod environment;
 mod events;
 mod executor;
@@ -35,12 +37,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::scheduler::{Action, Input, Now, Scheduler, Settings};
-use crate::telemetry;
+use crate::telemetry::{self, LogLevel};
 
 pub use client::ClientError;
 pub use environment::{Clock, Environment};
 pub use lease::{ElectionError, LeaderElection};
 
+use debug::Question;
 use executor::Executor;
 use lease::{Election, Leadership};
 use secrets::Secrets;
@@ -55,7 +58,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const TERM: &str = "term as leader";
 /// Pending while somebody has to change a `VCenter` or its Secret.
 const CONFIGURATION: &str = "configuration";
-/// How often placements are counted for the metrics.
+/// How often the metrics get the figures of the scheduler.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
 /// What the controller is started with.
@@ -69,10 +72,12 @@ pub struct Options {
     pub watch_namespaces: Vec<String>,
     /// Tells clusters apart that share a vCenter; the uid of namespace `kube-system` when absent.
     pub cluster_name: Option<String>,
-    /// Where `/metrics` is served.
+    /// Where `/metrics` and `/debug/...` are served.
     pub metrics_bind_address: SocketAddr,
     /// Where `/livez` and `/readyz` are served.
     pub health_probe_bind_address: SocketAddr,
+    /// `/debug/...` on the metrics address is answered to everybody, not to this machine alone.
+    pub enable_debug_endpoints: bool,
 }
 
 /// The controller cannot start, or cannot go on.
@@ -109,13 +114,14 @@ pub enum Error {
 ///
 /// # Errors
 /// When an address or the configured access to the cluster cannot be used.
-pub async fn run(options: Options) -> Result<(), Error> {
+pub async fn run(options: Options, log_level: LogLevel) -> Result<(), Error> {
     let environment = Environment {
         stop: signals::stop_on_signal().map_err(Error::Signals)?,
         config: Config::infer().await.map_err(ClientError::from)?,
         clock: Clock::system(),
         metrics: Arc::default(),
         readiness: Arc::default(),
+        log_level,
     };
     run_in(options, environment).await
 }
@@ -126,11 +132,10 @@ pub async fn run(options: Options) -> Result<(), Error> {
 /// # Errors
 /// When an address or the access to the cluster cannot be used.
 pub async fn run_in(options: Options, environment: Environment) -> Result<(), Error> {
-    let Environment { config, clock, metrics, readiness, stop } = environment;
     options.leader_election.check()?;
+    let Environment { config, clock, metrics, readiness, log_level, stop } = environment;
     let (tasks, _ended_with_this) = Tasks::new();
     watch::expect_lists(&readiness);
-    listen(&tasks, options.metrics_bind_address, telemetry::metrics_routes(Arc::clone(&metrics))).await?;
     let health = telemetry::health_routes(Arc::clone(&readiness));
     listen(&tasks, options.health_probe_bind_address, health).await?;
     let client = client::client(config, Arc::clone(&metrics), Arc::clone(&readiness))?;
@@ -146,6 +151,9 @@ pub async fn run_in(options: Options, environment: Environment) -> Result<(), Er
         tasks,
     });
 
+    let (debug, questions) = debug::routes(Arc::clone(&shell), log_level, options.enable_debug_endpoints);
+    let routes = telemetry::metrics_routes(Arc::clone(&shell.metrics)).merge(debug);
+    listen(&shell.tasks, options.metrics_bind_address, routes).await?;
     let (placement_lists, restarts) = channel::channel(0);
     let watches = watch::start(&shell, restarts);
     let cluster_identity = tokio::select! {
@@ -158,7 +166,7 @@ pub async fn run_in(options: Options, environment: Environment) -> Result<(), Er
     let election = Election::start(&shell, options.leader_election);
     let started = Instant::now();
     Loop { scheduler, executor, shell, election, leads_until: None, deciding: false, started, wake: None }
-        .run(received, watches, &stop)
+        .run(received, questions, watches, &stop)
         .await
 }
 
@@ -185,6 +193,7 @@ impl Loop {
     async fn run(
         mut self,
         mut received: mpsc::Receiver<Input>,
+        mut questions: mpsc::Receiver<Question>,
         mut watches: JoinSet<()>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
@@ -218,8 +227,12 @@ impl Loop {
                     outcome = Err(Error::TaskEnded);
                     break;
                 }
+                Some(question) = questions.recv() => {
+                    question.answer(&self.scheduler, self.now());
+                    continue;
+                }
                 _ = count.tick() => {
-                    self.shell.metrics.placements(&self.scheduler.counts());
+                    self.shell.metrics.figures(&self.scheduler.figures(self.now()));
                     continue;
                 }
             };
@@ -254,16 +267,29 @@ impl Loop {
         }
     }
 
+    fn now(&self) -> Now {
+        Now { wall: self.shell.clock.now(), monotonic: self.started.elapsed() }
+    }
+
     /// True when everything is settled and the process may end.
     fn step(&mut self, input: Input) -> bool {
-        let now = Now { wall: self.shell.clock.now(), monotonic: self.started.elapsed() };
+        let metrics = &self.shell.metrics;
+        account::leading(metrics, &input);
+        let now = self.now();
         let mut actions = Vec::new();
+        let began = std::time::Instant::now();
         self.scheduler.step(now, input, &mut actions);
+        let took = began.elapsed();
+        let decisions = actions.iter().filter(|action| matches!(action, Action::Decided(_))).count();
+        let each = took / u32::try_from(decisions).unwrap_or(u32::MAX).max(1);
         let mut stopped = false;
         for action in actions {
             match action {
                 Action::WakeAt(when) => self.wake = self.started.checked_add(when),
                 Action::Stopped => stopped = true,
+                Action::Decided(record) => account::decided(metrics, &record, each),
+                Action::Waited(waits) => waits.into_iter().for_each(|waited| metrics.turn(waited)),
+                Action::Answered(after) => metrics.answered(after),
                 other => self.executor.perform(other),
             }
         }
@@ -324,11 +350,15 @@ mod tests {
         )
     }
 
+    fn no_questions() -> mpsc::Receiver<Question> {
+        mpsc::channel(1).1
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_first_signal_ends_the_loop_in_bounded_time() {
         let (the_loop, told) = idle();
         let stop = CancellationToken::new();
-        let running = the_loop.run(told, JoinSet::new(), &stop);
+        let running = the_loop.run(told, no_questions(), JoinSet::new(), &stop);
         let asking = async {
             tokio::time::sleep(Duration::from_hours(1)).await;
             stop.cancel();
@@ -343,7 +373,7 @@ mod tests {
         let (the_loop, told) = idle();
         let mut watches = JoinSet::new();
         watches.spawn(async { panic!("on purpose") });
-        let outcome = the_loop.run(told, watches, &CancellationToken::new()).await;
+        let outcome = the_loop.run(told, no_questions(), watches, &CancellationToken::new()).await;
         assert!(matches!(outcome, Err(Error::TaskEnded)));
     }
 }

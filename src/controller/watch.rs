@@ -33,21 +33,10 @@ const WATCH_SECONDS: u32 = 85;
 /// What one event of a watch says to the scheduler; `Ok(None)` when nothing.
 type Told = Result<Option<Input>, Incomplete>;
 
-/// The name under which a kind is pending until it is listed.
-pub(super) const fn gate(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Placement => "InstancePlacement",
-        Kind::Class => "PlacementClass",
-        Kind::VCenter => "VCenter",
-        Kind::Namespace => "Namespace",
-        Kind::Secret => "Secret",
-    }
-}
-
 /// Every kind is pending until it is listed.
 pub(super) fn expect_lists(readiness: &Readiness) {
     for kind in Kind::ALL {
-        readiness.pending(gate(kind), "not listed yet");
+        readiness.pending(kind.as_str(), "not listed yet");
     }
 }
 
@@ -194,7 +183,7 @@ async fn tell<K>(
     };
     let listed = matches!(event, Event::InitDone);
     let told = translate(event).unwrap_or_else(|incomplete| {
-        warn!(kind = gate(kind), %incomplete, "an object is skipped");
+        warn!(kind = kind.as_str(), %incomplete, "an object is skipped");
         None
     });
     if let Some(input) = frame.or(told)
@@ -203,8 +192,8 @@ async fn tell<K>(
         return false;
     }
     if listed {
-        shell.readiness.done(gate(kind));
-        debug!(kind = gate(kind), "listed");
+        shell.readiness.done(kind.as_str());
+        debug!(kind = kind.as_str(), "listed");
     }
     true
 }
@@ -229,13 +218,14 @@ struct Trouble {
 impl Trouble {
     fn after(&mut self, error: &watcher::Error, shell: &Shell) -> std::time::Duration {
         let reason = explain(error);
+        shell.metrics.watch_failure(self.kind);
         if matches!(error, watcher::Error::InitialListFailed(_)) {
-            shell.readiness.pending(gate(self.kind), reason.clone());
+            shell.readiness.pending(self.kind.as_str(), reason.clone());
         }
         if self.told {
-            debug!(kind = gate(self.kind), reason, "list or watch failed again");
+            debug!(kind = self.kind.as_str(), reason, "list or watch failed again");
         } else {
-            warn!(kind = gate(self.kind), reason, "list or watch failed; trying again");
+            warn!(kind = self.kind.as_str(), reason, "list or watch failed; trying again");
             self.told = true;
         }
         self.backoff.delay()
@@ -243,7 +233,7 @@ impl Trouble {
 
     fn over_with<K>(&mut self, event: &Event<K>) {
         if self.told && !matches!(event, Event::Init | Event::InitApply(_)) {
-            info!(kind = gate(self.kind), "list and watch work again");
+            info!(kind = self.kind.as_str(), "list and watch work again");
             self.told = false;
         }
     }

@@ -116,11 +116,11 @@ fn failed(failure: &Failure) -> (WriteFailure, String) {
     (failure.of_write(), failure.message().to_owned())
 }
 
-async fn fetch(client: &Client, path: &str) -> Result<Value, Failure> {
+pub(super) async fn fetch(client: &Client, path: &str) -> Result<Value, Failure> {
     get(client, path).await.and_then(|reply: Reply| reply.decode())
 }
 
-fn path(key: &Key) -> String {
+pub(super) fn path(key: &Key) -> String {
     format!("/apis/{GROUP}/{VERSION}/namespaces/{}/instanceplacements/{}", key.namespace, key.name)
 }
 

@@ -93,6 +93,15 @@ impl Ledger {
         self.0.iter().map(|(backing, kept)| (backing, *kept))
     }
 
+    /// The room kept on all backings.
+    #[must_use]
+    pub fn total(&self) -> Kept {
+        self.0.values().fold(Kept::default(), |sum, kept| Kept {
+            bytes: sum.bytes.saturating_add(kept.bytes),
+            immediate: sum.immediate.saturating_add(kept.immediate),
+        })
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

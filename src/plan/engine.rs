@@ -154,18 +154,7 @@ impl Stage {
 
     fn planned(&self, key: &Key) -> PlannedPlacement {
         let status = self.rehearsal.status(key).cloned().unwrap_or_default();
-        let status = timeless::status(status, self.named_cluster, &self.invented);
-        let ready = timeless::ready(&status);
-        let said =
-            |field| ready.and_then(|ready| ready.get(field)).and_then(Value::as_str).unwrap_or_default();
-        PlannedPlacement {
-            namespace: key.namespace.clone(),
-            name: key.name.clone(),
-            ready: said("status") == "True",
-            reason: said("reason").to_owned(),
-            message: said("message").to_owned(),
-            status,
-        }
+        PlannedPlacement::new(key, timeless::status(status, self.named_cluster, &self.invented))
     }
 
     fn warnings(self) -> Vec<String> {

@@ -260,7 +260,7 @@ impl Rehearsal {
             },
             Action::Warn(message) => self.warnings.push(message),
             Action::WakeAt(at) => self.wake_at = Some(at),
-            Action::Decided(_) | Action::Stopped => {}
+            Action::Decided(_) | Action::Waited(_) | Action::Answered(_) | Action::Stopped => {}
         }
     }
 

@@ -1,9 +1,11 @@
 //! What a plan says, as plain values. Its JSON form is the json report. No I/O.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::timeless;
 use crate::api::RejectionCode;
+use crate::scheduler::Key;
 
 /// `apiVersion` of the json report.
 pub const API_VERSION: &str = "berth.dev/plan/v1";
@@ -27,7 +29,7 @@ pub struct Report {
 }
 
 /// What becomes of one placement.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedPlacement {
     /// Its namespace.
@@ -46,6 +48,24 @@ pub struct PlannedPlacement {
 }
 
 impl PlannedPlacement {
+    /// What a status says of this placement.
+    #[must_use]
+    pub fn new(key: &Key, status: Value) -> Self {
+        let ready = timeless::ready(&status);
+        let said = |field| {
+            let found = ready.and_then(|ready| ready.get(field)).and_then(Value::as_str);
+            found.unwrap_or_default().to_owned()
+        };
+        Self {
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            ready: said("status") == "True",
+            reason: said("reason"),
+            message: said("message"),
+            status,
+        }
+    }
+
     /// Name of the selected datastore.
     #[must_use]
     pub fn datastore(&self) -> Option<&str> {

@@ -136,6 +136,10 @@ pub enum Action {
     Announce(Announcement),
     /// Log and count a decision.
     Decided(DecisionRecord),
+    /// Placements had their turns, each after this time in the queue: for metrics.
+    Waited(Vec<Duration>),
+    /// The status of a placement answers what was first seen so long ago: for metrics.
+    Answered(Duration),
     /// Say in the log, once: the operator must know.
     Warn(String),
     /// Send a `Tick` at this monotonic time; a later wish replaces an earlier one.

@@ -75,6 +75,18 @@ pub enum Kind {
 impl Kind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Placement, Self::Class, Self::VCenter, Self::Namespace, Self::Secret];
+
+    /// Its name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Placement => "InstancePlacement",
+            Self::Class => "PlacementClass",
+            Self::VCenter => "VCenter",
+            Self::Namespace => "Namespace",
+            Self::Secret => "Secret",
+        }
+    }
 }
 
 /// What every object has. `resource_version` is opaque, but for the hint that a smaller number is older.

@@ -1,14 +1,15 @@
 //! Looking without changing: for metrics, probes, plans and explanations. No I/O.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::placement::{self, Datastore, Finding, Inventory, Ledger, Request, Verdict};
+use crate::placement::{self, Datastore, Finding, Inventory, Kept, Ledger, Request, Verdict};
 use crate::resolve;
 
 use super::Scheduler;
 use super::evaluate::state_of;
 use super::input::{Key, Now};
-use super::vcenter::Availability;
+use super::vcenter::{Availability, VCenter};
 
 /// What one `VCenter` has to choose from.
 #[derive(Clone, Debug)]
@@ -21,17 +22,42 @@ pub struct Offer<'a> {
     pub datastores: Vec<&'a Datastore>,
 }
 
+/// What there is now, for metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// How many placements are in each of [`Self::STATES`]; one that is not named has none.
+    pub placements: BTreeMap<&'static str, usize>,
+    /// How many of them wait for their turn.
+    pub queued: usize,
+    /// The room that is kept, everywhere.
+    pub claimed: Kept,
+    /// Every `VCenter` by name: it is connected, and there is an inventory of it to decide on.
+    pub vcenters: Vec<(String, bool)>,
+}
+
+impl Figures {
+    /// The states of a placement.
+    pub const STATES: [&'static str; 5] = ["placed", "waiting", "stalled", "suspended", "pending"];
+}
+
 impl Scheduler {
-    /// How many placements there are in each state, for metrics.
+    /// What there is now, for metrics.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts: BTreeMap<_, usize> =
-            ["placed", "waiting", "stalled", "suspended", "pending"].into_iter().map(|s| (s, 0)).collect();
+    pub fn figures(&self, now: Now) -> Figures {
+        let mut placements: BTreeMap<_, usize> = BTreeMap::new();
         for (_, row) in self.rows.iter() {
-            let count = counts.entry(state_of(row)).or_default();
+            let count = placements.entry(state_of(row)).or_default();
             *count = count.saturating_add(1);
         }
-        counts
+        let is_up = |vcenter: &VCenter| {
+            vcenter.is_connected() && matches!(vcenter.availability(now), Availability::Fresh(_))
+        };
+        Figures {
+            placements,
+            queued: self.rows.queued(),
+            claimed: self.ledger.total(),
+            vcenters: self.vcenters.iter().map(|(name, one)| (name.clone(), is_up(one))).collect(),
+        }
     }
 
     /// Everything that a decision needs has been listed, and the term runs.
@@ -66,6 +92,14 @@ impl Scheduler {
             Some(Offer { vcenter: name, inventory, datastores: shown.collect() })
         });
         offers.collect()
+    }
+
+    /// What every connected vCenter showed last: name of its `VCenter`, server, and inventory.
+    pub fn inventories(&self) -> impl Iterator<Item = (&str, &str, &Arc<Inventory>)> {
+        self.vcenters.iter().filter_map(|(name, vcenter)| {
+            let (confirmed, setup) = (vcenter.confirmed.as_ref()?, vcenter.setup.as_ref().ok()?);
+            Some((name.as_str(), setup.endpoint.server.as_str(), &confirmed.inventory))
+        })
     }
 
     /// What a placement would find if it were decided now, its own claim left out: the name of its `VCenter`,

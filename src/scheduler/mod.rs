@@ -44,7 +44,7 @@ pub use input::{
     SeenPlacement, SeenSecret, SeenVCenter, WriteFailure, WriteId,
 };
 pub use journal::{Intent, Journal};
-pub use look::Offer;
+pub use look::{Figures, Offer};
 #[cfg(feature = "model-mutants")]
 pub use safety::Device;
 

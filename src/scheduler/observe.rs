@@ -77,6 +77,7 @@ impl Scheduler {
         let is_edited = meta.generation != row.generation;
         if is_edited {
             row.due_since = now.monotonic;
+            row.unanswered_since = self.lists.have(&[Kind::Placement]).then_some(now.monotonic);
             row.failures = 0;
             row.not_before = now.monotonic;
         }
@@ -97,6 +98,11 @@ impl Scheduler {
         }
         row.learn_waiting(&status, raised);
         row.shown = Shown::of(&status);
+        let is_answered = row.shown.as_ref().is_some_and(|shown| shown.generation() >= row.generation);
+        if is_answered && !self.outbox.is_writing(&key) {
+            // By somebody else, or by a write of which nobody knows when it was done.
+            row.unanswered_since = None;
+        }
         row.bare = !foreign_status && status.conditions.is_empty() && status.datastore.is_none();
         let placed = self.rebuilt(PlacedFact::of(&status));
         self.replace_fact(&key, placed, now);

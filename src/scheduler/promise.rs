@@ -29,6 +29,7 @@ impl Scheduler {
         }
         let may_promise = self.term.can_promise();
         let (mut promised, mut bytes) = (0_usize, 0_usize);
+        let mut waits = Vec::new();
         for _ in 0..TURNS {
             if promised >= BATCH || bytes >= BATCH_BYTES {
                 break;
@@ -39,7 +40,8 @@ impl Scheduler {
                 self.say_pending(&key, now);
                 break;
             }
-            self.rows.take_turn(&key);
+            let since = self.rows.take_turn(&key);
+            waits.extend(since.map(|since| now.monotonic.saturating_sub(since)));
             if let Some(row) = self.rows.get_mut(&key) {
                 row.vcenter = vcenter;
             }
@@ -61,6 +63,9 @@ impl Scheduler {
                     }
                 }
             }
+        }
+        if !waits.is_empty() {
+            actions.push(Action::Waited(waits));
         }
         if promised > 0 {
             if !self.has(Device::JournalWrite) {

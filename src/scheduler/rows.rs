@@ -99,6 +99,10 @@ pub(super) struct Row {
     pub bare: bool,
     /// When this generation was first seen.
     pub due_since: Duration,
+    /// The same, until its status answers it; none when it was found at the start.
+    pub unanswered_since: Option<Duration>,
+    /// When it got the turn that it has; nought when it has none.
+    queued_since: Duration,
     /// Since when its status has said that it is not placed, for this revision and not suspended.
     pub unplaced_since: Option<Timestamp>,
     pub doing: Doing,
@@ -131,6 +135,8 @@ impl Row {
             shown: None,
             bare: true,
             due_since: now,
+            unanswered_since: None,
+            queued_since: Duration::ZERO,
             unplaced_since: None,
             doing: Doing::Nothing,
             dirty: false,
@@ -243,6 +249,7 @@ impl Rows {
             Doing::Nothing => {
                 let turn = Turn { lane: u8::from(!row.is_new()), number };
                 row.doing = Doing::Queued(turn);
+                row.queued_since = now;
                 self.queue.insert(turn, key.clone());
                 self.next_turn = number.saturating_add(1);
             }
@@ -275,14 +282,15 @@ impl Rows {
         self.queue.first_key_value().map(|(_, key)| key.clone())
     }
 
-    /// Takes the row's turn away; nothing is being done about it then.
-    pub fn take_turn(&mut self, key: &Key) {
-        if let Some(row) = self.by_key.get_mut(key)
-            && let Doing::Queued(turn) = row.doing
-        {
-            self.queue.remove(&turn);
-            row.doing = Doing::Nothing;
-        }
+    /// Takes the row's turn away, if it has one, and tells since when it had it; nothing is being done about it
+    /// then.
+    pub fn take_turn(&mut self, key: &Key) -> Option<Duration> {
+        let row = self.by_key.get_mut(key)?;
+        let Doing::Queued(turn) = row.doing else { return None };
+        self.queue.remove(&turn);
+        row.doing = Doing::Nothing;
+        // Two rows that differ in times gone by alone are the same.
+        Some(std::mem::take(&mut row.queued_since))
     }
 
     /// How many have a turn.

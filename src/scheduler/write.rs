@@ -125,7 +125,19 @@ impl Scheduler {
                 }
             }
         }
+        if let Target::Intent(key) | Target::Status(key, _) = &write.target {
+            self.answered(key, &write.uid, now, actions);
+        }
         actions.extend(write.announcement.map(Action::Announce));
+    }
+
+    /// Tells how long the placement has waited until its status answers its newest spec, once.
+    fn answered(&mut self, key: &Key, uid: &str, now: Now, actions: &mut Vec<Action>) {
+        let Some(row) = self.rows.get_mut(key).filter(|row| row.uid == uid) else { return };
+        if row.shown.as_ref().is_some_and(|shown| shown.generation() >= row.generation) {
+            let since = row.unanswered_since.take();
+            actions.extend(since.map(|since| Action::Answered(now.monotonic.saturating_sub(since))));
+        }
     }
 
     fn status_done(&mut self, key: &Key, wrote: &Wrote, uid: &str, resource_version: String, now: Now) {

@@ -5,7 +5,7 @@ mod metrics;
 mod readiness;
 mod server;
 
-pub use logs::{LogFormat, init_logs};
-pub use metrics::Metrics;
+pub use logs::{LogFormat, LogLevel, init_logs};
+pub use metrics::{Description, Metrics, Values};
 pub use readiness::Readiness;
-pub use server::{bind, health_routes, metrics_routes, serve};
+pub use server::{Peer, bind, health_routes, metrics_routes, serve};

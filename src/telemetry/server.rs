@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -22,6 +22,10 @@ use super::{Metrics, Readiness};
 const CONNECTIONS: usize = 32;
 /// A connection that says nothing for so long is closed.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// Whoever is at the other end of a connection: an extension of its requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
 
 /// `/livez` says that the process answers; `/readyz` is 200, or 503 with one line for each thing pending.
 pub fn health_routes(readiness: Arc<Readiness>) -> Router {
@@ -62,13 +66,13 @@ pub async fn serve(listener: TcpListener, routes: Router) {
     let mut connections = JoinSet::new();
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             // Out of file descriptors, or the peer has gone already: either passes.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         while connections.try_join_next().is_some() {}
-        let service = TowerToHyperService::new(routes.clone());
+        let service = TowerToHyperService::new(routes.clone().layer(Extension(Peer(peer))));
         connections.spawn(async move {
             let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
             server.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE);

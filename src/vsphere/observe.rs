@@ -34,6 +34,23 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every method.
+    pub const ALL: [Self; 13] = [
+        Self::Versions,
+        Self::RetrieveServiceContent,
+        Self::Login,
+        Self::Logout,
+        Self::CreateContainerView,
+        Self::DestroyView,
+        Self::CreatePropertyCollector,
+        Self::DestroyPropertyCollector,
+        Self::CreateFilter,
+        Self::WaitForUpdatesEx,
+        Self::CancelWaitForUpdates,
+        Self::RetrievePropertiesEx,
+        Self::ContinueRetrievePropertiesEx,
+    ];
+
     /// The method's name in the API, also its metrics label.
     #[must_use]
     pub fn label(self) -> &'static str {

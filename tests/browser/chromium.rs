@@ -2,11 +2,9 @@
 //! nobody listens on. Does I/O: it starts a process.
 
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Once;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +12,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::optional;
 
 /// How long one answer may take; generous, because machines are busy.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -54,10 +54,7 @@ pub const PHONE: Look = Look { width: 360, height: 740, touch: true, ..DESK };
 impl Chromium {
     /// None when there is no Chromium, which strict runs do not accept.
     pub fn start() -> Option<Self> {
-        let Some(program) = program() else {
-            skip();
-            return None;
-        };
+        let program = optional::program("chromium", "chromium", "browser")?;
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new("sh")
             .args(["-c", START, "sh"])
@@ -268,22 +265,4 @@ impl Page<'_> {
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn program() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|program| program.is_file())
-}
-
-/// As the Makefile wants it.
-fn skip() {
-    static ONCE: Once = Once::new();
-    let strict = std::env::var("BERTH_STRICT").is_ok_and(|strict| !["", "0"].contains(&strict.as_str()));
-    assert!(!strict, "missing: chromium (Debian package chromium)");
-    ONCE.call_once(|| {
-        println!("SKIPPED browser (chromium)");
-        std::fs::create_dir_all(repository().join("target")).unwrap();
-        let file = OpenOptions::new().create(true).append(true).open(repository().join("target/skipped"));
-        writeln!(file.unwrap(), "browser (chromium)").unwrap();
-    });
 }

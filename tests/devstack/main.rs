@@ -10,6 +10,8 @@ mod cel_cases;
 mod fault_proxy;
 #[path = "../support/observer.rs"]
 mod observed;
+#[path = "../support/optional.rs"]
+mod optional;
 #[path = "../support/random.rs"]
 mod random;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
@@ -25,9 +27,11 @@ mod statuses;
 #[path = "../support/tls.rs"]
 mod tls;
 
+mod alerts;
 mod cel;
 mod chart;
 mod credentials;
+mod debug;
 mod gitops;
 mod helm;
 mod herd;

@@ -11,6 +11,8 @@ mod fake_vcenter;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/proxy/mod.rs"]
 mod fault_proxy;
+#[path = "../support/generated.rs"]
+mod generated;
 #[path = "../support/kube/mod.rs"]
 mod kube_server;
 #[allow(dead_code, reason = "each user needs a part")]
@@ -42,6 +44,7 @@ mod inventory;
 mod kube_api;
 mod leadership;
 mod manifests;
+mod metrics;
 mod nonsense;
 mod observer;
 mod plan;

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use berth::plan::{Explanation, ExplanationFormat};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -333,4 +334,15 @@ fn a_shell_completes_the_arguments() {
     let mut bash = syntax.unwrap();
     bash.stdin.take().unwrap().write_all(script.stdout.as_bytes()).unwrap();
     assert!(bash.wait().unwrap().success());
+}
+
+#[test]
+fn what_explain_writes_for_programs_can_be_read_back() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plan/expected/explain.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let read = Explanation::from_json(&text).unwrap();
+    assert_eq!(read.render(ExplanationFormat::Json).unwrap(), text);
+    for nonsense in ["", "{}", "[]", &text.replace("explanation/v1", "explanation/v2")] {
+        assert!(Explanation::from_json(nonsense).is_err(), "{nonsense}");
+    }
 }

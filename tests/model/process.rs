@@ -243,6 +243,8 @@ impl Process {
             Action::Disconnect { .. }
             | Action::Announce(_)
             | Action::Decided(_)
+            | Action::Waited(_)
+            | Action::Answered(_)
             | Action::Warn(_)
             | Action::Stopped => {}
         }

@@ -1,11 +1,14 @@
 //! What every datastore is to one placement, as text. No I/O.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{RenderError, line};
-use crate::api::Candidate;
+use crate::api::{Candidate, RejectionCode};
 use crate::columns::{UNKNOWN, lines, table};
+use crate::placement::{MoRef, Verdict};
 use crate::plan::{Explanation, PlannedPlacement};
 use crate::status::candidate;
 
@@ -24,38 +27,74 @@ pub enum ExplanationFormat {
 }
 
 /// The document for programs.
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
-    api_version: &'static str,
-    placement: &'a PlannedPlacement,
+    api_version: Cow<'a, str>,
+    placement: Cow<'a, PlannedPlacement>,
     #[serde(rename = "vCenter")]
-    vcenter: &'a str,
+    vcenter: Cow<'a, str>,
     datastores: Vec<Explained>,
 }
 
 /// One datastore.
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Explained {
     /// As in `status.decision.candidates`.
     #[serde(flatten)]
     candidate: Candidate,
     /// When vCenter took its figures from the storage.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     figures_time: Option<Timestamp>,
 }
 
+impl From<Explained> for Verdict {
+    /// A reason that this version does not know is left out.
+    fn from(Explained { candidate, figures_time }: Explained) -> Self {
+        let reasons = candidate.reasons.into_iter().filter_map(|reason| {
+            let code = RejectionCode::ALL.iter().find(|code| code.as_str() == reason.code)?;
+            Some((*code, reason.message))
+        });
+        Self {
+            name: candidate.name,
+            moref: MoRef(candidate.mo_ref),
+            kind: candidate.type_,
+            rank: candidate.rank.and_then(|rank| usize::try_from(rank).ok()),
+            reasons: reasons.collect(),
+            figures_time,
+        }
+    }
+}
+
 impl Explanation {
+    /// What [`Self::render`] has written as JSON.
+    ///
+    /// # Errors
+    /// When it is something else, in words.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let document: Document<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if document.api_version != API_VERSION {
+            return Err(format!("its apiVersion is not {API_VERSION}"));
+        }
+        Ok(Self {
+            placement: document.placement.into_owned(),
+            vcenter: document.vcenter.into_owned(),
+            verdicts: document.datastores.into_iter().map(Verdict::from).collect(),
+            missing: Vec::new(),
+            warnings: Vec::new(),
+        })
+    }
+
     /// The explanation in a format, with a line break at its end. The same one gives the same bytes.
     ///
     /// # Errors
     /// When a serializer fails.
     pub fn render(&self, format: ExplanationFormat) -> Result<String, RenderError> {
         let document = || Document {
-            api_version: API_VERSION,
-            placement: &self.placement,
-            vcenter: &self.vcenter,
+            api_version: Cow::Borrowed(API_VERSION),
+            placement: Cow::Borrowed(&self.placement),
+            vcenter: Cow::Borrowed(&self.vcenter),
             datastores: self
                 .verdicts
                 .iter()

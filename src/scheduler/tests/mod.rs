@@ -1,5 +1,6 @@
 //! The scheduler in a small world of its own.
 
+mod figures;
 mod herd;
 mod life;
 mod promises;

@@ -62,6 +62,8 @@ pub struct World {
     pub announcements: Vec<Announcement>,
     pub warnings: Vec<String>,
     pub decided: Vec<DecisionRecord>,
+    pub waits: Vec<Duration>,
+    pub answered: Vec<Duration>,
     pub fates: VecDeque<Fate>,
     /// The answer to a write comes before the watch shows what was written.
     pub watch_lags: bool,
@@ -118,6 +120,8 @@ impl World {
             announcements: Vec::new(),
             warnings: Vec::new(),
             decided: Vec::new(),
+            waits: Vec::new(),
+            answered: Vec::new(),
             fates: VecDeque::new(),
             watch_lags: false,
             held: Vec::new(),
@@ -298,6 +302,8 @@ impl World {
             }
             Action::Announce(announcement) => self.announcements.push(announcement),
             Action::Decided(record) => self.decided.push(record),
+            Action::Waited(waits) => self.waits.extend(waits),
+            Action::Answered(after) => self.answered.push(after),
             Action::Warn(message) => self.warnings.push(message),
             Action::WakeAt(at) => self.wake_at = Some(at),
             Action::Stopped => self.stopped = true,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth::controller::{Environment, Error, LeaderElection, Options, run_in};
-use berth::telemetry::{Metrics, Readiness};
+use berth::telemetry::{LogLevel, Metrics, Readiness};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,7 @@ impl Berth {
             cluster_name: None,
             metrics_bind_address: ([127, 0, 0, 1], 0).into(),
             health_probe_bind_address: ([127, 0, 0, 1], 0).into(),
+            enable_debug_endpoints: false,
         }
     }
 
@@ -51,6 +52,7 @@ impl Berth {
             clock: kube.clock(),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
+            log_level: LogLevel::unused(),
             stop: stop.clone(),
         };
         let task = tokio::spawn(run_in(options, environment));

@@ -88,6 +88,23 @@ impl Controller {
         &self.health
     }
 
+    /// Sends a text to a path of the metrics address, and returns the answer's.
+    ///
+    /// # Errors
+    /// When nobody answers, or not with 200.
+    pub fn put(&self, path: &str, text: &str) -> anyhow::Result<String> {
+        let url = format!("http://{}{path}", self.metrics);
+        let answer = http::request("PUT", &url, None, None, Some(text.to_owned()))?;
+        ensure!(answer.status == 200, "{path}: {} {}", answer.status, answer.body.trim());
+        Ok(answer.body)
+    }
+
+    /// Host and port of its metrics address.
+    #[must_use]
+    pub fn metrics_address(&self) -> &str {
+        &self.metrics
+    }
+
     /// Where it answers, in words.
     #[must_use]
     pub fn addresses(&self) -> String {
