@@ -238,6 +238,13 @@ fn what_no_input_has_is_said_once_with_what_to_add() {
         "a name beats the server"
     );
 
+    let mut spec = thick(1);
+    spec["vCenterName"] = json!("vc");
+    let mut two = inputs(vec![], vec![vcenter("west", &json!({})), placement("web-1", &spec)]);
+    two.inventories.clear();
+    let two = plan(&two).missing;
+    assert!(two.len() == 1 && two[0].starts_with("no --inventory is of VCenter vc ("), "{two:?}");
+
     let nothing = Inputs { manifests: vec![placement("web-1", &thick(1))], ..Inputs::default() };
     let nothing = plan(&nothing);
     assert!(nothing.missing[0].starts_with("no PlacementClass is in any of the inputs"), "{nothing:?}");

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::chart::{chart_path, ci};
-use crate::main_job::placement;
-use crate::stack::{Helm, HelmVersion, Stack, chart, wait_for};
+use crate::main_job::{GIB, datastores, placement};
+use crate::stack::{Helm, HelmVersion, Stack, VcenterOptions, chart, wait_for};
 
 const NAMESPACE: &str = "berth-system";
 const TEAM: &str = "team-a";
@@ -236,6 +237,36 @@ fn a_release_lives_by_helm_3() {
 #[test]
 fn a_release_lives_by_helm_4() {
     life(HelmVersion::Four);
+}
+
+/// There is no kubelet: the controller is started here, as the release's service account.
+#[test]
+fn a_new_release_gives_the_first_placement_its_datastore() {
+    let stack = cluster();
+    let inventory =
+        json!({"datacenters": [{"name": "DC0", "datastores": datastores(&["vmfs-1"], 100 * GIB)}]});
+    let vcenter =
+        stack.start_vcenter("vc-east", VcenterOptions { inventory, ..VcenterOptions::default() }).unwrap();
+    let program = stack.helm(HelmVersion::Four).unwrap();
+
+    let began = Instant::now();
+    helm(&program, "install", &["berth", &chart_path()]).unwrap();
+    let installed = began.elapsed();
+    let mut controller = stack.start_controller(super::berth(), &[]).unwrap();
+    stack.register_vcenter(&vcenter).unwrap();
+    let class = json!({
+        "apiVersion": "berth.dev/v1alpha1", "kind": "PlacementClass",
+        "metadata": {"name": "standard", "annotations": {"berth.dev/is-default-class": "true"}}, "spec": {},
+    });
+    stack.apply_yaml(&class.to_string()).unwrap();
+    stack.apply_yaml(&placement(TEAM, "web-01", &json!({"image": {"virtualSize": "20Gi"}}))).unwrap();
+    wait_for("the first placement", || {
+        Ok((stored(&stack)["status"]["datastore"]["name"] == "vmfs-1").then_some(()))
+    })
+    .unwrap();
+    println!("helm install took {installed:?}; from its begin to the first placement: {:?}", began.elapsed());
+    assert!(controller.terminate().unwrap().success());
+    stack.check_aftermath().unwrap();
 }
 
 /// What the Pod of `helm test` does.

@@ -288,3 +288,18 @@ fn a_move_within_the_datastore_cluster_is_a_message_only() {
     assert_eq!(down.note, Some(note));
     assert_eq!(down.drifted[0].0, DriftReason::NotAccessible);
 }
+
+#[test]
+fn two_datastore_clusters_of_one_name_are_two() {
+    let elsewhere = clustered(|all| all[1].datastore_cluster = Property::Known(MoRef("group-OTHER".into())));
+    let names = [("group-POD-A", "POD-A"), ("group-OTHER", "POD-A"), ("group-POD-B", "POD-B")];
+    let clusters = names.map(|(moref, name)| DatastoreCluster {
+        moref: MoRef(moref.into()),
+        name: name.into(),
+        path: String::new(),
+    });
+    let overview = Overview { datastore_clusters: Some(clusters.into()), ..Overview::from("vc-1") };
+    let inventory = Inventory::new(overview, compute(), elsewhere.datastores().to_vec());
+    let found = drifted(&inventory, &seen("datastore-2"));
+    assert_eq!(found, [(DriftReason::InstanceMoved, "the VM is on vmfs-2; it was given vmfs-1".to_owned())]);
+}

@@ -267,3 +267,27 @@ fn a_placement_narrows_its_class_and_never_widens_it() {
         Some("type VMFS is not one of PMEM")
     );
 }
+
+#[test]
+fn a_datastore_out_of_scope_says_where_it_is() {
+    let one = compute();
+    let other = Datacenter { moref: MoRef("datacenter-1".into()), name: "DC1".into(), path: "/DC1".into() };
+    let two =
+        Compute::new([one.datacenters(), &[other]].concat(), one.clusters().to_vec(), one.hosts().to_vec());
+    let scope = ScopeAsk { datacenter: Some("DC0".into()), ..ScopeAsk::default() };
+    let asked = Ask { compute: scope, ..ask(Some("1Gi"), None) };
+    let request = Request::compile(&asked, &ClassRules::default(), &Selector::default(), None);
+    for (datacenter, expected) in [
+        ("datacenter-1", "in datacenter DC1"),
+        ("datacenter-9", "in a datacenter that vCenter does not show"),
+    ] {
+        let there = Datastore {
+            datacenter: Some(MoRef(datacenter.into())),
+            mounts: Mounts::Read(two.mounts([])),
+            ..datastore("datastore-1", "a", "VMFS")
+        };
+        let all = Inventory::new("vc-1", two.clone(), vec![there]);
+        let reasons = explain(&request, &all, &Ledger::default()).remove(0).reasons;
+        assert_eq!(reasons[0], (RejectionCode::NotInScope, expected.to_owned()));
+    }
+}

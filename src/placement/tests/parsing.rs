@@ -150,3 +150,54 @@ fn a_class_is_parsed_with_its_bounds() {
         assert_eq!(class(percent, headroom, minimum).unwrap_err(), expected);
     }
 }
+
+fn with(more: serde_json::Value) -> api::InstancePlacementSpec {
+    let mut spec = serde_json::json!({"image": {"virtualSize": "1Gi"}});
+    for (field, value) in more.as_object().unwrap() {
+        spec[field] = value.clone();
+    }
+    serde_json::from_value(spec).unwrap()
+}
+
+#[test]
+fn the_swap_file_is_as_large_as_the_memory_that_is_not_reserved() {
+    for (memory, expected) in [
+        (serde_json::json!({"size": "8Gi"}), 8 * GIB),
+        (serde_json::json!({"size": "8Gi", "reservation": "6Gi"}), 2 * GIB),
+        (serde_json::json!({"size": "8Gi", "reservation": "8Gi"}), 0),
+    ] {
+        let ask = Ask::parse(&with(serde_json::json!({"memory": memory})), &mut Patterns::default()).unwrap();
+        assert_eq!((ask.swap, ask.total()), (expected, u128::from(expected + GIB)));
+    }
+    let (_, message) = invalid(&with(serde_json::json!({"memory": {"size": "8Gi", "reservation": "9Gi"}})));
+    assert_eq!(message, "spec.memory.reservation: 9663676416 B are more than the memory of 8589934592 B");
+}
+
+#[test]
+fn no_instance_is_larger_than_what_a_datastore_can_be() {
+    let of = |second: &str| {
+        let disks = serde_json::json!([{"name": "one", "size": "8191Pi"}, {"name": "two", "size": second}]);
+        with(serde_json::json!({"additionalDisks": disks}))
+    };
+    // 8191 PiB, the image of 1 GiB, and so much more that it is 2^63 - 1, or 2^63.
+    assert!(Ask::parse(&of("1125898833100799"), &mut Patterns::default()).is_ok());
+    let (reason, message) = invalid(&of("1125898833100800"));
+    assert_eq!(reason, InvalidSpec);
+    assert_eq!(
+        message,
+        "spec: all disks and the swap file together are 9223372036854775808 B, more than any datastore holds"
+    );
+}
+
+#[test]
+fn a_space_factor_has_types_and_percents() {
+    let parse = |percent: i32| {
+        let factors = serde_json::json!([{"types": ["vSAN", "NFS"], "percent": percent}]);
+        let spec =
+            serde_json::from_value(serde_json::json!({"capacity": {"spaceFactors": factors}})).unwrap();
+        ClassRules::parse(&spec, &mut Patterns::default())
+    };
+    let expected = vec![(vec!["vsan".to_owned(), "nfs".to_owned()], 200)];
+    assert_eq!(parse(200).unwrap().space_factors, expected);
+    assert_eq!(parse(1001).unwrap_err().message, "1001 is not between 1 and 1000");
+}
