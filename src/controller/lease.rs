@@ -45,9 +45,12 @@ pub struct LeaderElection {
     pub retry_period: Duration,
 }
 
-/// Times that cannot work together.
+/// What cannot work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ElectionError {
+    /// An empty holder means that nobody leads.
+    #[error("the identity must not be empty")]
+    Identity,
     /// The object has no room for fractions, or for none at all.
     #[error("the lease duration must be a whole number of seconds, at least 1")]
     LeaseDuration,
@@ -71,12 +74,15 @@ impl LeaderElection {
         }
     }
 
-    /// Whether the times can work together.
+    /// Whether it can work.
     ///
     /// # Errors
-    /// When they cannot: which of them is to be changed.
+    /// When it cannot: what is to be changed.
     pub fn check(&self) -> Result<(), ElectionError> {
-        let Self { lease_duration, renew_deadline, retry_period, .. } = self;
+        let Self { identity, lease_duration, renew_deadline, retry_period } = self;
+        if identity.is_empty() {
+            return Err(ElectionError::Identity);
+        }
         if lease_duration.subsec_nanos() != 0 || !(1..=86_400).contains(&lease_duration.as_secs()) {
             return Err(ElectionError::LeaseDuration);
         }
@@ -440,10 +446,11 @@ mod tests {
         let check = |lease_duration: u64, renew_deadline: u64, retry_period: u64| {
             let [lease_duration, renew_deadline, retry_period] =
                 [lease_duration, renew_deadline, retry_period].map(Duration::from_millis);
-            let identity = String::new();
+            let identity = "berth-1".to_owned();
             LeaderElection { identity, lease_duration, renew_deadline, retry_period }.check()
         };
         assert_eq!(LeaderElection::of("a").check(), Ok(()));
+        assert_eq!(LeaderElection::of("").check(), Err(ElectionError::Identity));
         assert_eq!(check(2_000, 1_000, 100), Ok(()));
         for lease_duration in [0, 999, 1_500, 86_401_000] {
             assert_eq!(check(lease_duration, 500, 100), Err(ElectionError::LeaseDuration));

@@ -137,7 +137,7 @@ pub async fn run_in(options: Options, environment: Environment) -> Result<(), Er
     let (tasks, _ended_with_this) = Tasks::new();
     watch::expect_lists(&readiness);
     let health = telemetry::health_routes(Arc::clone(&readiness));
-    listen(&tasks, options.health_probe_bind_address, health).await?;
+    listen(&tasks, "health probes", options.health_probe_bind_address, health).await?;
     let client = client::client(config, Arc::clone(&metrics), Arc::clone(&readiness))?;
     let (inputs, received) = mpsc::channel(INPUTS);
     let shell = Arc::new(Shell {
@@ -153,7 +153,7 @@ pub async fn run_in(options: Options, environment: Environment) -> Result<(), Er
 
     let (debug, questions) = debug::routes(Arc::clone(&shell), log_level, options.enable_debug_endpoints);
     let routes = telemetry::metrics_routes(Arc::clone(&shell.metrics)).merge(debug);
-    listen(&shell.tasks, options.metrics_bind_address, routes).await?;
+    listen(&shell.tasks, "metrics", options.metrics_bind_address, routes).await?;
     let (placement_lists, restarts) = channel::channel(0);
     let watches = watch::start(&shell, restarts);
     let cluster_identity = tokio::select! {
@@ -170,8 +170,11 @@ pub async fn run_in(options: Options, environment: Environment) -> Result<(), Er
         .await
 }
 
-async fn listen(tasks: &Tasks, address: SocketAddr, routes: axum::Router) -> Result<(), Error> {
-    let listener = telemetry::bind(address).await.map_err(|source| Error::Bind { address, source })?;
+async fn listen(tasks: &Tasks, what: &str, address: SocketAddr, routes: axum::Router) -> Result<(), Error> {
+    let cannot = |source| Error::Bind { address, source };
+    let listener = telemetry::bind(address).await.map_err(cannot)?;
+    // Port 0 is any free one.
+    info!(what, address = %listener.local_addr().map_err(cannot)?, "listening");
     drop(tasks.spawn(telemetry::serve(listener, routes)));
     Ok(())
 }

@@ -548,7 +548,9 @@ fn extra_objects_are_rendered_as_templates() {
 #[test]
 fn no_credentials_are_rendered() {
     for file in CI {
-        for object in rendered(file).iter().filter(|object| kind(object) != "CustomResourceDefinition") {
+        // Two kinds speak of them, to people.
+        let speaks = |object: &Value| ["CustomResourceDefinition", "PrometheusRule"].contains(&kind(object));
+        for object in rendered(file).iter().filter(|object| !speaks(object)) {
             assert!(kind(object) != "Secret" && !object.to_string().contains("password"), "{file}: {object}");
         }
     }

@@ -1,5 +1,6 @@
 //! A running `berth controller`. Does I/O: starts a process and asks its endpoints.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::http;
-use super::process::{Memory, Server, Watchdog, free_port};
+use super::process::{Memory, Server, Watchdog};
 
 /// Shutdown has 5 s by design; the rest is for a busy machine.
 const SHUTDOWN: Duration = Duration::from_secs(30);
@@ -30,18 +31,22 @@ impl Controller {
         folder: &Path,
         watchdog: &Arc<Watchdog>,
     ) -> anyhow::Result<Self> {
-        let health = format!("127.0.0.1:{}", free_port()?);
-        let metrics = format!("127.0.0.1:{}", free_port()?);
         let mut command = Command::new(binary);
         command
             .args(["controller", "--namespace", namespace])
-            .args(["--health-probe-bind-address", &health, "--metrics-bind-address", &metrics])
+            .args(["--health-probe-bind-address", "127.0.0.1:0", "--metrics-bind-address", "127.0.0.1:0"])
             .args(args)
             // Arguments come before these.
             .envs([("BERTH_CLUSTER_NAME", "devstack"), ("BERTH_LOG_LEVEL", "trace")])
             .env("KUBECONFIG", kubeconfig)
             .current_dir(folder);
-        let server = Server::start("berth controller", &mut command, Self::log_file(folder), None, watchdog)?;
+        let mut server =
+            Server::start("berth controller", &mut command, Self::log_file(folder), None, watchdog)?;
+        let log = Self::log_file(folder);
+        let (health, metrics) = server.wait_ready(READY, || {
+            let log = fs::read_to_string(&log)?;
+            Ok(listening(&log, "health probes").zip(listening(&log, "metrics")))
+        })?;
         Ok(Self { server, health, metrics })
     }
 
@@ -165,4 +170,13 @@ impl Controller {
     pub fn exited(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.server.exited()
     }
+}
+
+/// Where the log says that it listens for something: host and port.
+fn listening(log: &str, what: &str) -> Option<String> {
+    let what = format!("listening what=\"{what}\" address=");
+    // The last line may not be complete.
+    let (whole, _) = log.rsplit_once('\n')?;
+    let (_, address) = whole.lines().find_map(|line| line.split_once(&what))?;
+    Some(address.trim().to_owned())
 }
