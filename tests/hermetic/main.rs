@@ -11,6 +11,8 @@ mod fake_vcenter;
 #[allow(dead_code, unused_imports, reason = "each user needs a part")]
 #[path = "../support/proxy/mod.rs"]
 mod fault_proxy;
+#[path = "../support/generated.rs"]
+mod generated;
 #[path = "../support/kube/mod.rs"]
 mod kube_server;
 #[allow(dead_code, reason = "each user needs a part")]
@@ -48,6 +50,7 @@ mod plan;
 mod plan_cost;
 mod plan_formats;
 mod proxy;
+mod references;
 mod scenarios;
 mod schema;
 mod status_samples;
