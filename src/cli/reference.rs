@@ -126,5 +126,5 @@ fn every_command_that_the_documentation_shows_is_one() {
             assert!(refused.is_none(), "{}: {words:?}: {}", page.display(), refused.unwrap());
         }
     }
-    assert!(tried >= 8, "{tried} commands");
+    assert!(tried >= 7, "{tried} commands");
 }

@@ -1,6 +1,8 @@
 //! `docs/reference/reasons.md`, from the words of `berth::api` and what stands beside them.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
 use berth::api::{PlacementReason, RejectionCode, RoomReason, VCenterReason};
 
@@ -34,6 +36,8 @@ const EVENTS: &str = "
 
 Those about VCenters and classes are in the namespace `default`, since the objects have none.
 ";
+
+const MARKER: &str = "<!-- The table is written from src/api/reason.rs; a test compares. -->\n";
 
 /// One word with everything that is said of it.
 type Word = (&'static str, &'static str, &'static str);
@@ -105,6 +109,19 @@ fn reference() -> String {
 #[test]
 fn the_reasons_are_up_to_date() {
     compare("docs/reference/reasons.md", &reference());
+}
+
+/// The table of the rules in the project's README.
+#[test]
+fn the_table_of_rules_is_up_to_date() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (before, rest) = readme.split_once(MARKER).expect("README.md has the marker of the table");
+    let after = rest.find("\n## ").map(|at| &rest[at..]).unwrap();
+    let mut table = "\n| code | meaning |\n|---|---|\n".to_owned();
+    for code in RejectionCode::ALL.iter().filter(|code| !unsaid().contains(code.as_str())) {
+        writeln!(table, "| `{code}` | {} |", cell(code.description())).unwrap();
+    }
+    compare("README.md", &format!("{before}{MARKER}{table}{after}"));
 }
 
 /// Advice is a sentence for the reader, not a repetition of what is wrong.
