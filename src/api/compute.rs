@@ -29,7 +29,8 @@ pub struct ComputeSpec {
     pub host_access: Option<HostAccess>,
 }
 
-/// Which of the hosts in scope must be able to use a datastore, the least demanding first.
+/// Which of the hosts in scope must be able to use a datastore, the least demanding first; `OneCluster` when
+/// absent. A host in maintenance is left out.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]

@@ -98,7 +98,7 @@ pub struct ImageSpec {
     pub disk_type: Option<DiskType>,
 }
 
-/// Format of an image's disk.
+/// Format of an image's disk. It matters where images are uploaded instead of imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum DiskType {
     /// A flat extent with all of its bytes.
@@ -140,7 +140,7 @@ pub struct AdditionalDiskSpec {
     pub provisioning: Option<Provisioning>,
 }
 
-/// How a disk takes its room.
+/// How a disk takes its room; Thin when absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Provisioning {
     /// As it is written.
@@ -192,7 +192,7 @@ pub struct SpreadSpec {
     pub when_unsatisfiable: Option<WhenUnsatisfiable>,
 }
 
-/// What becomes of a placement that cannot be spread.
+/// What becomes of a placement that cannot be spread; `PlaceAnyway` when absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum WhenUnsatisfiable {
     /// It is placed all the same, where no member is if possible.

@@ -22,7 +22,7 @@ pub struct AllowedNamespaces {
     pub selector: Option<LabelSelector>,
 }
 
-/// None, all, or the selected namespaces.
+/// None, all, or the selected namespaces. When absent, what it means to leave out allowedNamespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum NamespacesFrom {
     /// No namespace.

@@ -59,7 +59,7 @@ pub struct PlacementClassSpec {
     pub claims: Option<ClaimsSpec>,
 }
 
-/// Whether a datastore must be shared.
+/// Whether a datastore must be shared by hosts; `Shared` when absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Sharing {
     /// At least two hosts must have access: local disks are left out.
@@ -69,7 +69,7 @@ pub enum Sharing {
     Any,
 }
 
-/// Which of several eligible datastores is best.
+/// Which of several eligible datastores is best; `MostFree` when absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Strategy {
     /// The one with the most free room, less headroom and kept room.
@@ -95,7 +95,7 @@ pub struct Weight {
     pub weight: i32,
 }
 
-/// How images come to a datastore.
+/// How images come to a datastore; `Import` when absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ImageTransfer {
     /// By vSphere's own import, which converts every format.
@@ -148,7 +148,7 @@ pub struct CapacitySpec {
     pub per_instance: Option<Quantity>,
 }
 
-/// Whether what may be promised on a datastore is limited.
+/// Whether what may be promised on a datastore is limited; `Limited` when absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Oversubscription {
     /// To `maxOversubscriptionPercent` of its capacity.

@@ -10,12 +10,17 @@ mod controller;
 mod crd;
 mod explain;
 mod files;
+#[cfg(test)]
+#[path = "../../tests/support/generated.rs"]
+mod generated;
 mod inputs;
 mod inventory;
 mod output;
 mod plan;
 mod progress;
 mod ready;
+#[cfg(test)]
+mod reference;
 
 use std::ffi::OsString;
 use std::path::Path;

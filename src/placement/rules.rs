@@ -342,3 +342,15 @@ fn say_vvol_unavailable(case: &Case) -> String {
     let usable = case.hosts.map_or(0, |hosts| hosts.usable);
     format!("no protocol endpoint for any of {usable} usable hosts")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What people read about the rules is written from the codes.
+    #[test]
+    fn every_code_has_its_rule_in_the_same_order() {
+        let codes = RULES.iter().map(|rule| rule.code).chain([RejectionCode::IncompleteData]);
+        assert_eq!(codes.collect::<Vec<_>>(), RejectionCode::ALL);
+    }
+}

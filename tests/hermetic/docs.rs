@@ -106,16 +106,47 @@ fn the_expressions_for_flux_say_what_kstatus_says() {
     }
 }
 
-/// What a page links to is there.
+/// The pages for readers.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = ["README.md", "CONTRIBUTING.md", "charts/berth/README.md"].map(|name| root.join(name));
+    let docs = files(&docs()).into_iter().filter(|path| path.extension().is_some_and(|e| e == "md"));
+    own.into_iter().chain(docs).collect()
+}
+
+/// The places in a page that can be linked to, as GitHub names them: headings and written anchors.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| {
+        let title = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        title.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+    });
+    let written = page.split("<a id=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+    headings.chain(written).collect()
+}
+
+/// What a page links to is there, also within a page.
 #[test]
 fn every_link_leads_somewhere() {
-    for page in files(&docs()).iter().filter(|path| path.extension().is_some_and(|e| e == "md")) {
-        let text = fs::read_to_string(page).unwrap();
-        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
-            let path = page.parent().unwrap().join(link.split('#').next().unwrap());
-            assert!(link.contains("://") || path.exists(), "{}: {link}", page.display());
+    let mut links = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        // Every other part is code.
+        let prose: String = text.split('`').step_by(2).collect();
+        for link in prose.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if link.contains("://") {
+                continue;
+            }
+            links += 1;
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+            assert!(target.exists(), "{}: {link}", page.display());
+            if !anchor.is_empty() {
+                let there = anchors(&fs::read_to_string(target).unwrap());
+                assert!(there.iter().any(|name| name == anchor), "{}: {link}", page.display());
+            }
         }
     }
+    assert!(links >= 50, "{links} links");
 }
 
 /// The script of a step of the example workflow.

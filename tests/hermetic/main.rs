@@ -51,6 +51,7 @@ mod plan;
 mod plan_cost;
 mod plan_formats;
 mod proxy;
+mod references;
 mod scenarios;
 mod schema;
 mod status_samples;

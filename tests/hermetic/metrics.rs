@@ -168,5 +168,5 @@ fn a_scrape_with_ten_thousand_placements_is_small() {
 
 #[test]
 fn the_reference_is_up_to_date() {
-    super::generated::is_up_to_date("docs/reference/metrics.md", &Metrics::new().reference());
+    super::generated::compare("docs/reference/metrics.md", &Metrics::new().reference());
 }

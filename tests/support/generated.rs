@@ -1,15 +1,25 @@
-//! Files of the repository that are made from the code.
+//! Compares a committed text with the one that its source of truth gives now.
 
+use std::fs;
 use std::path::Path;
 
-/// Compares a file with what it should be; the failure says how to take the new text over.
-pub fn is_up_to_date(path: &str, text: &str) {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if std::fs::read_to_string(repository.join(path)).is_ok_and(|stored| stored == text) {
+/// Fails when they differ, and leaves the new text where the failure says.
+///
+/// # Panics
+/// When they differ.
+pub fn compare(committed: &str, generated: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = fs::read_to_string(root.join(committed)).unwrap_or_default();
+    if found == generated {
         return;
     }
-    let fresh = Path::new("target/generated").join(Path::new(path).file_name().unwrap());
-    std::fs::create_dir_all(repository.join("target/generated")).unwrap();
-    std::fs::write(repository.join(&fresh), text).unwrap();
-    panic!("{path} is not what the code says; look at the difference, then: cp {} {path}", fresh.display());
+    let new = format!("target/generated/{committed}");
+    fs::create_dir_all(root.join(&new).parent().unwrap()).unwrap();
+    fs::write(root.join(&new), generated).unwrap();
+    panic!("{committed} is not what its source says: cp {new} {committed}");
+}
+
+/// A text as the cell of a table.
+pub fn cell(text: &str) -> String {
+    text.trim().replace('|', r"\|").replace('\n', " ")
 }
