@@ -151,7 +151,7 @@ fn a_class_is_parsed_with_its_bounds() {
     }
 }
 
-fn with(more: serde_json::Value) -> api::InstancePlacementSpec {
+fn with(more: &serde_json::Value) -> api::InstancePlacementSpec {
     let mut spec = serde_json::json!({"image": {"virtualSize": "1Gi"}});
     for (field, value) in more.as_object().unwrap() {
         spec[field] = value.clone();
@@ -166,10 +166,11 @@ fn the_swap_file_is_as_large_as_the_memory_that_is_not_reserved() {
         (serde_json::json!({"size": "8Gi", "reservation": "6Gi"}), 2 * GIB),
         (serde_json::json!({"size": "8Gi", "reservation": "8Gi"}), 0),
     ] {
-        let ask = Ask::parse(&with(serde_json::json!({"memory": memory})), &mut Patterns::default()).unwrap();
+        let ask =
+            Ask::parse(&with(&serde_json::json!({"memory": memory})), &mut Patterns::default()).unwrap();
         assert_eq!((ask.swap, ask.total()), (expected, u128::from(expected + GIB)));
     }
-    let (_, message) = invalid(&with(serde_json::json!({"memory": {"size": "8Gi", "reservation": "9Gi"}})));
+    let (_, message) = invalid(&with(&serde_json::json!({"memory": {"size": "8Gi", "reservation": "9Gi"}})));
     assert_eq!(message, "spec.memory.reservation: 9663676416 B are more than the memory of 8589934592 B");
 }
 
@@ -177,7 +178,7 @@ fn the_swap_file_is_as_large_as_the_memory_that_is_not_reserved() {
 fn no_instance_is_larger_than_what_a_datastore_can_be() {
     let of = |second: &str| {
         let disks = serde_json::json!([{"name": "one", "size": "8191Pi"}, {"name": "two", "size": second}]);
-        with(serde_json::json!({"additionalDisks": disks}))
+        with(&serde_json::json!({"additionalDisks": disks}))
     };
     // 8191 PiB, the image of 1 GiB, and so much more that it is 2^63 - 1, or 2^63.
     assert!(Ask::parse(&of("1125898833100799"), &mut Patterns::default()).is_ok());
