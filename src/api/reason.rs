@@ -153,8 +153,7 @@ words! {
         /// The vCenter refused user name and password; Berth waits before it tries again.
         InvalidCredentials =>
             "Correct the Secret: the new one is tried at once. A refused one is not repeated for some \
-             minutes, so that the account is not locked. Check that the password has no line break at its \
-             end.",
+             minutes, so that the account is not locked.",
         /// The vCenter's certificate is not signed by the CA, has another name, or another thumbprint.
         CertificateInvalid =>
             "Put the CA of the vCenter's certificate into `spec.caBundle`, or the new thumbprint into \

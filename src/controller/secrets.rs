@@ -34,7 +34,8 @@ impl Secrets {
         let mut data = secret.data.unwrap_or_default();
         let mut take = |key: &str| {
             let text = String::from_utf8(data.remove(key)?.0).ok()?;
-            (!text.is_empty()).then(|| SecretString::from(text))
+            let line = without_line_break(&text);
+            (!line.is_empty()).then(|| SecretString::from(line))
         };
         let (username, password) = (take(USERNAME), take(PASSWORD));
         let mut missing_keys = Vec::new();
@@ -73,6 +74,12 @@ impl Secrets {
     }
 }
 
+/// Files end in a line break, and `kubectl create secret --from-file` takes it along. No vCenter has one in a user
+/// name or password.
+fn without_line_break(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
+}
+
 #[cfg(test)]
 mod tests {
     use k8s_openapi::ByteString;
@@ -98,6 +105,12 @@ mod tests {
         assert_eq!((stored.username.expose_secret(), stored.password.expose_secret()), ("u", "p"));
         assert_eq!(stored.resource_version, "5");
 
+        secrets.keep(secret(&[("username", "u\r\n"), ("password", " p \n\n")])).unwrap();
+        let stored = secrets.get("vc").unwrap();
+        assert_eq!((stored.username.expose_secret(), stored.password.expose_secret()), ("u", " p \n"));
+
+        let seen = secrets.keep(secret(&[("username", "u"), ("password", "\n")])).unwrap();
+        assert_eq!(seen.missing_keys, ["password"]);
         let seen = secrets.keep(secret(&[("username", "u"), ("password", "")])).unwrap();
         assert_eq!(seen.missing_keys, ["password"]);
         assert!(secrets.get("vc").is_none());
