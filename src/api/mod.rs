@@ -31,7 +31,7 @@ pub use placement_status::{
 };
 pub use quantity::Quantity;
 pub use reason::{DriftReason, PlacementReason, RejectionCode, RoomReason, VCenterReason};
-pub use schema::{CrdFile, crd_files, crds, crds_yaml};
+pub use schema::{CrdFile, crd_files, crds, crds_yaml, is_object_name};
 pub use selector::DatastoreSelector;
 pub use vcenter::{DatastoreTypeCount, VCenter, VCenterSpec, VCenterStatus};
 

@@ -10,6 +10,17 @@ use super::{GROUP, InstancePlacement, PlacementClass, VCenter, rules};
 const HEADER: &str = "# Written by `berth crd` from src/api. Do not edit.\n";
 /// Names of Kubernetes objects.
 pub(super) const OBJECT_NAME: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+/// Whether a text can be the name of an object: it has the form of `OBJECT_NAME`, and no path to elsewhere.
+#[must_use]
+pub fn is_object_name(text: &str) -> bool {
+    let alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= 253
+        && bytes.iter().all(|byte| alphanumeric(byte) || matches!(byte, b'-' | b'.'))
+        && bytes.first().is_some_and(alphanumeric)
+        && bytes.last().is_some_and(alphanumeric)
+}
+
 /// Names within an object.
 pub(super) const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// `https://host[:port]`: no path, no user info.

@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use berth::api::is_object_name;
 use berth::manifests::{self, Kind, Manifest, Reader};
 use berth::plan::{Inputs, Recorded};
 use berth::recording::{self, Recording};
@@ -123,9 +124,4 @@ fn read_inventory(argument: &str) -> Result<Recorded, String> {
     let text = String::from_utf8(bytes).map_err(|error| why(error.to_string()))?;
     let Recording { server, inventory } = Recording::read(&text).map_err(|error| why(error.to_string()))?;
     Ok(Recorded { vcenter, server, inventory: Arc::new(inventory) })
-}
-
-fn is_object_name(text: &str) -> bool {
-    let of_names = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    !text.is_empty() && text.chars().all(of_names)
 }

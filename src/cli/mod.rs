@@ -13,6 +13,7 @@ mod files;
 #[cfg(test)]
 #[path = "../../tests/support/generated.rs"]
 mod generated;
+mod http;
 mod inputs;
 mod inventory;
 mod output;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::StatusCode;
 
-use super::output;
+use super::{http, output};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of the answer that are read.
@@ -26,9 +26,8 @@ impl Ready {
     /// # Errors
     /// When it is not ready, with what it waits for, or does not answer.
     pub fn run(self) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let url = format!("http://{}/readyz", self.address);
-        let (status, said) = runtime.block_on(ask(&url)).with_context(|| format!("no answer from {url}"))?;
+        let (status, said) = ask(&url).with_context(|| format!("no answer from {url}"))?;
         match status {
             StatusCode::OK => output::print(&said),
             StatusCode::SERVICE_UNAVAILABLE => bail!("{url}: not ready\n{}", said.trim_end()),
@@ -38,19 +37,11 @@ impl Ready {
 }
 
 /// Status and text of an answer.
-async fn ask(url: &str) -> reqwest::Result<(StatusCode, String)> {
-    let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(TIMEOUT).build()?;
-    let mut answer = client.get(url).send().await?;
-    let mut body = Vec::new();
-    while body.len() < MAX_ANSWER
-        && let Some(chunk) = answer.chunk().await?
-    {
-        body.extend_from_slice(&chunk);
-    }
-    body.truncate(MAX_ANSWER);
+fn ask(url: &str) -> anyhow::Result<(StatusCode, String)> {
+    let (status, body) = http::get(url.parse()?, TIMEOUT, MAX_ANSWER)?;
     let text = String::from_utf8_lossy(&body);
     // Whoever answers must not steer the terminal.
-    Ok((answer.status(), text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()))
+    Ok((status, text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Level, info};
 
+use crate::api::is_object_name;
 use crate::placement::{Inventory, Verdict};
 use crate::plan::{Explanation, ExplanationFormat, PlannedPlacement};
 use crate::recording::{self, Recording};
@@ -159,7 +160,7 @@ async fn inventory(State(desk): State<Desk>, Query(which): Query<WhichVCenter>) 
 /// As `berth explain -o json` prints it, with the status that the API server has.
 async fn explain(State(desk): State<Desk>, Query(key): Query<Named>) -> Response {
     let key = Key { namespace: key.namespace, name: key.name };
-    if !is_name(&key.namespace) || !is_name(&key.name) {
+    if !is_object_name(&key.namespace) || !is_object_name(&key.name) {
         return (StatusCode::BAD_REQUEST, "namespace and name are those of an object\n").into_response();
     }
     let object = match writes::fetch(&desk.shell.client, &writes::path(&key)).await {
@@ -190,12 +191,6 @@ async fn explain(State(desk): State<Desk>, Query(key): Query<Named>) -> Response
 struct Named {
     namespace: String,
     name: String,
-}
-
-/// It cannot lead a request elsewhere.
-fn is_name(text: &str) -> bool {
-    let of_names = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    !text.is_empty() && text.len() <= 253 && text.chars().all(of_names) && !text.starts_with('.')
 }
 
 async fn log_level(State(desk): State<Desk>) -> String {

@@ -278,6 +278,7 @@ impl Loop {
     fn step(&mut self, input: Input) -> bool {
         let metrics = &self.shell.metrics;
         account::leading(metrics, &input);
+        let concerns_vcenters = !input.is_of_placement();
         let now = self.now();
         let mut actions = Vec::new();
         let began = std::time::Instant::now();
@@ -302,17 +303,19 @@ impl Loop {
                 info!("deciding");
             }
         }
-        self.show_readiness();
+        if self.deciding || self.leads_until.is_none() {
+            self.shell.readiness.done(TERM);
+        } else {
+            self.shell.readiness.pending(TERM, "not begun yet");
+        }
+        if concerns_vcenters {
+            self.show_configuration();
+        }
         stopped
     }
 
-    fn show_readiness(&self) {
+    fn show_configuration(&self) {
         let readiness = &self.shell.readiness;
-        if self.deciding || self.leads_until.is_none() {
-            readiness.done(TERM);
-        } else {
-            readiness.pending(TERM, "not begun yet");
-        }
         let misconfigured: Vec<_> =
             self.scheduler.misconfigured().map(|(name, why)| format!("{name}: {why}")).collect();
         if misconfigured.is_empty() {

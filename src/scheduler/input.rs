@@ -351,7 +351,8 @@ pub enum Input {
 
 impl Input {
     /// It tells of placements, or of writes, alone: the many inputs that no connection depends on.
-    pub(super) fn is_of_placement(&self) -> bool {
+    #[must_use]
+    pub const fn is_of_placement(&self) -> bool {
         matches!(
             self,
             Self::PlacementSeen(_)

@@ -33,14 +33,14 @@ impl Scheduler {
 
     /// Reads the journal when it is time, and the objects whose promises are in doubt.
     pub(super) fn resume_term(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if !self.term.has_begun() {
+            return;
+        }
         if let Phase::Waiting { until } = self.term.phase
             && until <= now.monotonic
         {
             self.term.phase = Phase::Reading;
             actions.push(Action::ReadJournal);
-        }
-        if !self.term.has_begun() {
-            return;
         }
         let doubtful = self.term.open().filter(|(_, open)| match open.stage {
             Stage::Doubtful { until } => until <= now.monotonic,

@@ -5,12 +5,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::main_job::{GIB, datastores, placement, settled};
-use crate::stack::{Controller, Stack, Vcenter, VcenterOptions, wait_for};
+use crate::main_job::{GIB, apply_default_class, datastores, placement, settled, vcenter};
+use crate::stack::{Controller, Stack, VcenterOptions, wait_for};
+use crate::statuses;
 
-fn vcenter(stack: &Stack) -> Vcenter {
-    let inventory = json!({"datacenters": [{"name": "DC0", "datastores": datastores(&["a"], 100 * GIB)}]});
-    stack.start_vcenter("vc-east", VcenterOptions { inventory, ..VcenterOptions::default() }).unwrap()
+fn one() -> Vec<Value> {
+    datastores(&["a"], 100 * GIB)
 }
 
 fn write_secret(stack: &Stack, data: &Value) {
@@ -24,8 +24,7 @@ fn write_secret(stack: &Stack, data: &Value) {
 fn wait_vcenter(stack: &Stack, expected: &str) {
     wait_for(&format!("vc-east to be {expected}"), || {
         let vcenter = stack.get_json(&["vcenter", "vc-east"])?;
-        let conditions = vcenter["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+        let ready = statuses::condition(&vcenter, "Ready");
         let reason = ready.and_then(|ready| ready["reason"].as_str()).unwrap_or("nothing");
         anyhow::ensure!(reason == expected, "it is {reason}");
         Ok(Some(()))
@@ -45,7 +44,7 @@ fn wait_readyz(controller: &Controller, expected: &(u16, String)) {
 #[test]
 fn what_is_wrong_with_a_vcenters_configuration_is_what_readyz_says_until_it_is_mended() {
     let stack = Stack::shared_blocking().unwrap();
-    let vcenter = vcenter(&stack);
+    let vcenter = vcenter(&stack, &one());
     stack.register_vcenter(&vcenter).unwrap();
     let VcenterOptions { username, password, .. } = vcenter.options();
     let mut controller = stack.start_controller(super::berth(), &[]).unwrap();
@@ -87,7 +86,7 @@ fn what_is_wrong_with_a_vcenters_configuration_is_what_readyz_says_until_it_is_m
 #[test]
 fn no_credential_gets_out_whatever_becomes_of_it() {
     let stack = Stack::shared_blocking().unwrap();
-    let vcenter = vcenter(&stack);
+    let vcenter = vcenter(&stack, &one());
     stack.register_vcenter(&vcenter).unwrap();
     let VcenterOptions { username, password, .. } = vcenter.options();
     write_secret(&stack, &json!({"username": username, "password": format!("{password}-wrong")}));
@@ -96,11 +95,9 @@ fn no_credential_gets_out_whatever_becomes_of_it() {
     wait_vcenter(&stack, "InvalidCredentials");
     write_secret(&stack, &json!({"username": username, "password": password}));
     wait_vcenter(&stack, "Connected");
-    let class = json!({"apiVersion": "berth.dev/v1alpha1", "kind": "PlacementClass", "metadata": {"name": "standard"}, "spec": {}});
-    stack.apply_yaml(&class.to_string()).unwrap();
+    apply_default_class(&stack);
     let namespace = stack.fresh_namespace("secrecy").unwrap();
-    let spec =
-        json!({"placementClassName": "standard", "vCenterName": "vc-east", "image": {"virtualSize": "10Gi"}});
+    let spec = json!({"image": {"virtualSize": "10Gi"}});
     stack.apply_yaml(&placement(&namespace, "web", &spec)).unwrap();
     settled(&stack, &namespace, 1, 0);
     let cookie = vcenter.sessions().unwrap()[0].key.clone();

@@ -10,8 +10,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::chart::{chart_path, ci};
-use crate::main_job::{GIB, datastores, placement};
-use crate::stack::{Helm, HelmVersion, Stack, VcenterOptions, chart, wait_for};
+use crate::main_job::{GIB, apply_default_class, datastores, placement, vcenter};
+use crate::stack::{Helm, HelmVersion, Stack, chart, wait_for};
 
 const NAMESPACE: &str = "berth-system";
 const TEAM: &str = "team-a";
@@ -243,10 +243,7 @@ fn a_release_lives_by_helm_4() {
 #[test]
 fn a_new_release_gives_the_first_placement_its_datastore() {
     let stack = cluster();
-    let inventory =
-        json!({"datacenters": [{"name": "DC0", "datastores": datastores(&["vmfs-1"], 100 * GIB)}]});
-    let vcenter =
-        stack.start_vcenter("vc-east", VcenterOptions { inventory, ..VcenterOptions::default() }).unwrap();
+    let vcenter = vcenter(&stack, &datastores(&["vmfs-1"], 100 * GIB));
     let program = stack.helm(HelmVersion::Four).unwrap();
 
     let began = Instant::now();
@@ -254,11 +251,7 @@ fn a_new_release_gives_the_first_placement_its_datastore() {
     let installed = began.elapsed();
     let mut controller = stack.start_controller(super::berth(), &[]).unwrap();
     stack.register_vcenter(&vcenter).unwrap();
-    let class = json!({
-        "apiVersion": "berth.dev/v1alpha1", "kind": "PlacementClass",
-        "metadata": {"name": "standard", "annotations": {"berth.dev/is-default-class": "true"}}, "spec": {},
-    });
-    stack.apply_yaml(&class.to_string()).unwrap();
+    apply_default_class(&stack);
     stack.apply_yaml(&placement(TEAM, "web-01", &json!({"image": {"virtualSize": "20Gi"}}))).unwrap();
     wait_for("the first placement", || {
         Ok((stored(&stack)["status"]["datastore"]["name"] == "vmfs-1").then_some(()))

@@ -63,11 +63,7 @@ fn own_requests(
     about: impl Fn(&AuditObject) -> bool,
 ) -> anyhow::Result<Vec<AuditEvent>> {
     let mut events = stack.audit_events()?;
-    events.retain(|event| {
-        event.user.username == "system:serviceaccount:berth-system:berth"
-            && event.verb == verb
-            && about(&event.object_ref)
-    });
+    events.retain(|event| event.is_berths() && event.verb == verb && about(&event.object_ref));
     Ok(events)
 }
 

@@ -9,6 +9,7 @@ use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
 use crate::stack::{Controller, Stack, Vcenter, VcenterOptions, repository, wait_for};
+use crate::statuses;
 
 pub(crate) const GIB: u64 = 1 << 30;
 
@@ -17,18 +18,28 @@ pub(crate) fn datastores(names: &[&str], free: u64) -> Vec<Value> {
     names.iter().map(|name| json!({"name": name, "capacity": 1000 * GIB, "free": free})).collect()
 }
 
-/// A vCenter with these datastores, and one default class.
-pub(crate) fn install(stack: &Stack, datastores: &[Value]) -> Vcenter {
+/// A vCenter with these datastores.
+pub(crate) fn vcenter(stack: &Stack, datastores: &[Value]) -> Vcenter {
     let inventory = json!({"datacenters": [{"name": "DC0", "datastores": datastores}]});
     let options = VcenterOptions { inventory, ..VcenterOptions::default() };
-    let vcenter = stack.start_vcenter("vc-east", options).unwrap();
-    stack.register_vcenter(&vcenter).unwrap();
+    stack.start_vcenter("vc-east", options).unwrap()
+}
+
+/// A class for placements that name none.
+pub(crate) fn apply_default_class(stack: &Stack) {
     let class = json!({
         "apiVersion": "berth.dev/v1alpha1", "kind": "PlacementClass",
         "metadata": {"name": "standard", "annotations": {"berth.dev/is-default-class": "true"}},
         "spec": {"vCenterName": "vc-east"},
     });
     stack.apply_yaml(&class.to_string()).unwrap();
+}
+
+/// A vCenter with these datastores, and one default class.
+pub(crate) fn install(stack: &Stack, datastores: &[Value]) -> Vcenter {
+    let vcenter = vcenter(stack, datastores);
+    stack.register_vcenter(&vcenter).unwrap();
+    apply_default_class(stack);
     vcenter
 }
 
@@ -75,8 +86,7 @@ fn survey(
     let list = stack.get_json(&["instanceplacements", "--namespace", namespace])?;
     let (mut reasons, mut placed) = (BTreeMap::new(), BTreeMap::new());
     for item in list["items"].as_array().unwrap() {
-        let conditions = item["status"]["conditions"].as_array();
-        let ready = conditions.and_then(|c| c.iter().find(|c| c["type"] == "Ready"));
+        let ready = statuses::condition(item, "Ready");
         let reason = ready.and_then(|ready| ready["reason"].as_str()).unwrap_or("nothing");
         *reasons.entry(reason.to_owned()).or_insert(0) += 1;
         if let Some(name) = item["status"]["datastore"]["name"].as_str() {

@@ -84,7 +84,7 @@ fn every_right_of_the_chart_is_used_and_none_is_missing() {
     let granted = granted(&stack);
     let used = wait_for("every right to be used", || {
         let mut own = stack.audit_events()?;
-        own.retain(|event| event.user.username == "system:serviceaccount:berth-system:berth");
+        own.retain(AuditEvent::is_berths);
         let used: Rights = own.iter().map(used).collect();
         let idle: Vec<_> = granted.difference(&used).collect();
         anyhow::ensure!(idle.is_empty(), "not used: {idle:?}");

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::generated;
+
 const MARKER: &str = "<!-- The table is written from the comments in values.yaml; a test compares. -->\n";
 
 fn repository() -> &'static Path {
@@ -82,15 +84,7 @@ fn the_readme_describes_every_value() {
     let readme = read("README.md");
     let (prose, _) = readme.split_once(MARKER).expect("README.md has the marker of the table");
     let expected = format!("{prose}{MARKER}{}", table());
-    if readme != expected {
-        let file = repository().join("target/charts-berth-README.md");
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, expected).unwrap();
-        panic!(
-            "charts/berth/README.md is not what values.yaml says: cp target/charts-berth-README.md \
-             charts/berth/README.md"
-        );
-    }
+    generated::compare("charts/berth/README.md", &expected);
 }
 
 /// The paths of all values that are no map, and of those maps that have a description of their own.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::kube_server::{Action, BERTH, Berth, Exchange, Fault, Kube, On, OnEvent, Refusal, Verb};
+use crate::statuses;
 
 const HOUR: Duration = Duration::from_hours(1);
 const WEB: &str = "instanceplacement/web";
@@ -29,8 +30,7 @@ fn reason(kube: &Kube, object: &str) -> String {
     if status["observedGeneration"] != object["metadata"]["generation"] {
         return "not observed".to_owned();
     }
-    let all = status["conditions"].as_array().cloned().unwrap_or_default();
-    let ready = all.iter().find(|condition| condition["type"] == "Ready");
+    let ready = statuses::condition(&object, "Ready");
     ready.and_then(|ready| ready["reason"].as_str()).unwrap_or("not said").to_owned()
 }
 
@@ -64,7 +64,7 @@ fn requests(kube: &Kube) -> Vec<Exchange> {
     all
 }
 
-fn writes(kube: &Kube) -> Vec<Exchange> {
+pub(crate) fn writes(kube: &Kube) -> Vec<Exchange> {
     let mut all = requests(kube);
     all.retain(|exchange| matches!(exchange.call.verb, Verb::Create | Verb::Update | Verb::Delete));
     all

@@ -6,6 +6,7 @@ use berth::controller::Error;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use crate::controller::writes;
 use crate::kube_server::{Action, BERTH, Berth, Kube, On, Refusal, Verb};
 use crate::observer;
 use crate::random::Random;
@@ -50,12 +51,6 @@ async fn time_to_place(whole: &Whole, name: &str) -> Duration {
     began.elapsed()
 }
 
-fn writes_but_leases(kube: &Kube) -> usize {
-    let all = kube.exchanges();
-    let writes = all.iter().filter(|e| matches!(e.call.verb, Verb::Create | Verb::Update));
-    writes.filter(|e| e.call.kind.name != "Lease").count()
-}
-
 #[tokio::test(start_paused = true)]
 async fn one_leads_and_the_other_is_ready_and_writes_nothing() {
     let whole = Whole::start(&datastores()).await;
@@ -66,9 +61,9 @@ async fn one_leads_and_the_other_is_ready_and_writes_nothing() {
     assert_eq!(lease["spec"]["holderIdentity"], "berth-1");
     assert_eq!(lease["spec"]["leaseDurationSeconds"], 15);
     assert_eq!(lease["spec"].get("leaseTransitions"), None);
-    let writes = writes_but_leases(&whole.kube);
+    let before = writes(&whole.kube).len();
     sleep(Duration::from_hours(1)).await;
-    assert_eq!(writes_but_leases(&whole.kube), writes);
+    assert_eq!(writes(&whole.kube).len(), before);
     assert_eq!((first.readiness.report(), second.readiness.report()), (None, None));
     let renewals = whole.kube.count(Verb::Update, "leases");
     assert!((1700..=1850).contains(&renewals), "{renewals} in an hour");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::fake_vcenter::Action;
+use crate::statuses;
 use crate::whole::{GIB, Whole, good_and_local, settled};
 
 /// What a vCenter does to every answer of a method, and what its VCenter says of it then.
@@ -18,8 +19,7 @@ struct Nonsense {
 
 fn vcenter(whole: &Whole) -> Value {
     let object = whole.kube.get("", "vcenter/vc");
-    let all = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-    all.into_iter().find(|condition| condition["type"] == "Ready").unwrap_or_default()
+    statuses::condition(&object, "Ready").cloned().unwrap_or_default()
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use crate::fake_vcenter::{Action, FakeVcenter, Options};
 use crate::kube_server::{self, BERTH, Berth, Kube, On, Verb};
 use crate::observer;
 use crate::random::Random;
+use crate::statuses;
 
 pub(crate) const GIB: i64 = 1 << 30;
 
@@ -66,8 +67,7 @@ impl Whole {
 
     pub fn reason(&self, name: &str) -> String {
         let object = self.kube.get("default", &format!("instanceplacement/{name}"));
-        let all = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let ready = all.iter().find(|condition| condition["type"] == "Ready");
+        let ready = statuses::condition(&object, "Ready");
         ready.and_then(|ready| ready["reason"].as_str()).unwrap_or("nothing").to_owned()
     }
 

@@ -12,8 +12,6 @@ use super::environment::Stack;
 
 /// Every user name and password of a simulated vCenter begins so.
 pub(super) const CANARY: &str = "canary-";
-/// Who Berth is to the API server.
-const BERTH: &str = "system:serviceaccount:berth-system:berth";
 
 impl Stack {
     /// No credential has got into what Berth said or wrote, and Berth has asked nothing that it may not.
@@ -31,7 +29,7 @@ impl Stack {
         let forbidden: BTreeSet<_> = self
             .audit_events()?
             .into_iter()
-            .filter(|event| event.user.username == BERTH && event.response_status.code == 403)
+            .filter(|event| event.is_berths() && event.response_status.code == 403)
             .map(|event| format!("{} {}", event.verb, event.request_uri))
             .collect();
         ensure!(forbidden.is_empty(), "Berth was forbidden to {forbidden:?}");

@@ -32,6 +32,14 @@ pub struct AuditEvent {
     pub request_received_timestamp: String,
 }
 
+impl AuditEvent {
+    /// Berth's controller asked.
+    #[must_use]
+    pub fn is_berths(&self) -> bool {
+        self.user.username == "system:serviceaccount:berth-system:berth"
+    }
+}
+
 /// Who sent a request.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AuditUser {
