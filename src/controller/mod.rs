@@ -259,11 +259,12 @@ impl Loop {
 
     fn lead_or_stand_by(&mut self, leadership: Leadership) -> Input {
         match leadership {
-            Leadership::Leading { until } => {
+            Leadership::Leading { until } if until > Instant::now() => {
                 self.leads_until = Some(until);
                 Input::LeaseHeld
             }
-            Leadership::Standby => {
+            // Whoever was paused may hear late that it led.
+            Leadership::Leading { .. } | Leadership::Standby => {
                 self.leads_until = None;
                 Input::LeaseLost
             }
@@ -381,5 +382,16 @@ mod tests {
         watches.spawn(async { panic!("on purpose") });
         let outcome = the_loop.run(told, no_questions(), watches, &CancellationToken::new()).await;
         assert!(matches!(outcome, Err(Error::TaskEnded)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn old_news_of_leading_is_no_reason_to_lead() {
+        let (mut the_loop, _told) = idle();
+        let now = Instant::now();
+        let later = now.checked_add(Duration::from_secs(1)).unwrap();
+        assert_eq!(the_loop.lead_or_stand_by(Leadership::Leading { until: later }), Input::LeaseHeld);
+        assert_eq!(the_loop.leads_until, Some(later));
+        assert_eq!(the_loop.lead_or_stand_by(Leadership::Leading { until: now }), Input::LeaseLost);
+        assert_eq!(the_loop.leads_until, None);
     }
 }
