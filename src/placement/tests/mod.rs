@@ -4,6 +4,7 @@
 mod claims;
 mod instances;
 mod messages;
+mod options;
 mod oracle;
 mod parsing;
 mod peers;
