@@ -10,8 +10,8 @@ use regex::{Regex, RegexBuilder};
 
 use super::text;
 
-/// Longest text of a pattern, in bytes.
-pub const MAX_PATTERN_LENGTH: usize = 256;
+/// Longest text of a pattern, in characters, as the CRDs say.
+pub const MAX_PATTERN_LENGTH: usize = 512;
 /// Bytes that one compiled expression may take; the same again for the cache it matches with.
 const MAX_COMPILED: usize = 256 * 1024;
 /// Depth of groups and repetitions within each other.
@@ -33,8 +33,8 @@ impl Pattern {
     /// # Errors
     /// In one bounded line, to be read after the quoted text: `"a(" is not a regular expression: ...`.
     fn compile(text: &str) -> Result<Self, String> {
-        if text.len() > MAX_PATTERN_LENGTH {
-            return Err(format!("is longer than {MAX_PATTERN_LENGTH} bytes"));
+        if text.chars().count() > MAX_PATTERN_LENGTH {
+            return Err(format!("is longer than {MAX_PATTERN_LENGTH} characters"));
         }
         // By itself first: `a)(b` is no expression, although it is one between parentheses.
         build(text)?;

@@ -63,10 +63,6 @@ impl Scale {
 
 /// An exponent: an optional sign and digits. Kept small, since no size has a larger one.
 fn exponent(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
     text.parse::<i64>().ok().map(|n| n.clamp(-1_000, 1_000))
 }
 
@@ -79,11 +75,8 @@ pub(super) fn exact(text: &str) -> Result<u128, QuantityError> {
     let number_end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
     let (number, suffix) = unsigned.split_at_checked(number_end).ok_or(QuantityError::NotAQuantity)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if fraction.contains('.') || (whole.is_empty() && fraction.is_empty()) {
-        return Err(QuantityError::NotAQuantity);
-    }
     let scale = Scale::of_suffix(suffix).ok_or(QuantityError::NotAQuantity)?;
-    // At most 32 digits: always below 2^128.
+    // At most 32 digits: always below 2^128. No digit at all, or a second point, is refused here.
     let digits = format!("{whole}{fraction}").parse::<u128>().map_err(|_| QuantityError::NotAQuantity)?;
     if digits == 0 {
         return Ok(0);

@@ -67,7 +67,7 @@ pub(super) struct HostView {
     pub usable_anywhere: usize,
     /// Hosts in scope that can use it and are not in maintenance.
     pub usable: usize,
-    /// Some host that was asked for mounts it; true when none was asked for.
+    /// Some host in scope mounts it.
     pub in_scope: bool,
     /// Those hosts can use it that must be able to.
     pub satisfied: bool,
@@ -148,7 +148,7 @@ impl<'a> Scope<'a> {
         HostView {
             usable_anywhere: reach.mounts.usable.len(),
             usable,
-            in_scope: !self.narrowed || reach.mounts.mounted().meets(&self.hosts),
+            in_scope: reach.mounts.mounted().meets(&self.hosts),
             satisfied: satisfied && usable > 0,
         }
     }

@@ -76,17 +76,16 @@ pub(super) fn detail(request: &Request, code: RejectionCode) -> String {
 fn say(subject: &str, disk: &DiskSize, minimum: Bytes) -> String {
     let bytes = disk.bytes.get();
     let measure = if disk.bytes < minimum {
-        format!("less than the minimum of {} B", minimum.get())
+        format!(", less than the minimum of {} B", minimum.get())
     } else {
         let (whole, rest) = (bytes.checked_div(MIB), bytes.checked_rem(MIB));
-        format!("{} MiB + {} B", whole.unwrap_or(0), rest.unwrap_or(0))
+        format!(" = {} MiB + {} B", whole.unwrap_or(0), rest.unwrap_or(0))
     };
-    let relation = if disk.bytes < minimum { ", " } else { " = " };
     let advice = next_whole_mib(disk.bytes, minimum).map_or_else(
         || "; there is no larger whole size within int64".to_owned(),
         |next| format!("; next whole size {} B", next.get()),
     );
-    format!("{subject} {bytes} B{relation}{measure}{advice}{}", decimal_trap(disk, minimum))
+    format!("{subject} {bytes} B{measure}{advice}{}", decimal_trap(disk, minimum))
 }
 
 /// `10G` is no whole number of MiB, `10Gi` is, and who wrote the first probably meant the second.

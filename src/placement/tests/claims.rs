@@ -159,3 +159,22 @@ proptest! {
         }
     }
 }
+
+/// A thin disk without content is written later; a thin root disk is written as far as its image.
+#[test]
+fn what_is_written_at_once_is_kept_apart() {
+    let disks = serde_json::json!([
+        {"name": "thick", "size": "2Gi", "provisioning": "Thick"},
+        {"name": "thin", "size": "4Gi", "provisioning": "Thin"},
+    ]);
+    let spec = serde_json::json!({
+        "image": {"virtualSize": "8Gi"},
+        "rootDisk": {"size": "16Gi", "provisioning": "Thin"},
+        "additionalDisks": disks,
+    });
+    let asked = Ask::parse(&serde_json::from_value(spec).unwrap(), &mut Patterns::default()).unwrap();
+    let request = Request::compile(&asked, &ClassRules::default(), &Selector::default(), None);
+    let one = inventory(vec![datastore("datastore-1", "a", "VMFS")]);
+    let claim = decide(&request, &one, &Ledger::default()).selected.unwrap().claim;
+    assert_eq!((claim.bytes, claim.immediate), (bytes(22 * GIB), bytes(10 * GIB)));
+}

@@ -216,9 +216,86 @@ fn vvol_reasons_name_the_disk() {
         ["SizeNotMiBAligned: image and root disk are 1048577 B = 1 MiB + 1 B; next whole size 2097152 B"]
     );
     assert_eq!(
+        said(Some("1048577"), Some("2097153")),
+        [
+            "SizeNotMiBAligned: image is 1048577 B = 1 MiB + 1 B; next whole size 2097152 B; root disk is 2097153 B = \
+             2 MiB + 1 B; next whole size 3145728 B"
+        ],
+        "they differ"
+    );
+    assert_eq!(
         said(None, Some("10Gi")),
         ["SizeUnknown: the image's own size is not known; set image.virtualSize"]
     );
+    let disks = serde_json::json!([{"name": "data", "size": "1048577"}]);
+    let asked = api::InstancePlacementSpec {
+        additional_disks: serde_json::from_value(disks).unwrap(),
+        ..spec(Some("1048577"), None)
+    };
+    let asked = Ask::parse(&asked, &mut Patterns::default()).unwrap();
+    let request = Request::compile(&asked, &ClassRules::default(), &Selector::default(), None);
+    let said = reasons(&request, datastore("datastore-1", "vvol-1", "VVOL")).remove(0).1;
+    assert_eq!(
+        said,
+        "image is 1048577 B = 1 MiB + 1 B; next whole size 2097152 B; disk data is 1048577 B = 1 MiB + 1 B; next \
+         whole size 2097152 B",
+        "a further disk of the same size is another disk"
+    );
+}
+
+/// What depends on the instance and the hosts more than on the datastore.
+#[test]
+fn rules_of_disks_hosts_and_groups_say_what_is_wrong() {
+    let asked = Ask {
+        disk_type: Some(api::DiskType::Sparse),
+        spread: Some(Spread { group: "g".into(), when_unsatisfiable: api::WhenUnsatisfiable::DoNotPlace }),
+        ..ask(Some("3Gi"), Some("4Gi"))
+    };
+    let class = ClassRules { image_transfer: api::ImageTransfer::DirectUpload, ..ClassRules::default() };
+    let one = |change: fn(&mut Datastore)| {
+        let mut changed = datastore("datastore-1", "a", "VMFS");
+        change(&mut changed);
+        let taken = [Backing(datastore("datastore-9", "", "").url)].into();
+        let request = Request::compile(&asked, &class, &Selector::default(), None).spread_from(taken);
+        let said = reasons(&request, changed).into_iter();
+        said.map(|(code, message)| format!("{code}: {message}")).collect::<Vec<_>>()
+    };
+    assert_eq!(one(|_| ()), [] as [String; 0]);
+    assert_eq!(
+        one(|d| d.multiple_host_access = Some(false)),
+        ["NotShared: one host alone has access; the class wants two"]
+    );
+    assert_eq!(one(|d| d.multiple_host_access = None), [] as [String; 0], "two hosts use it");
+    assert_eq!(
+        one(|d| {
+            d.multiple_host_access = None;
+            d.mounts = Mounts::Read(compute().mounts([(&MoRef("host-h1".into()), Mount::Usable)]));
+        })[0],
+        "NotShared: usable on 1 hosts; the class wants two"
+    );
+    assert_eq!(
+        one(|d| d.max_virtual_disk = Property::Known(3 * GIB)),
+        ["DiskTooLarge: root disk is 4294967296 B; the largest here is 3221225472 B"]
+    );
+    assert_eq!(one(|d| d.max_virtual_disk = Property::Known(4 * GIB)), [] as [String; 0]);
+    assert_eq!(
+        one(|d| d.kind = Some("vsan".into())),
+        ["DiskTypeUnsupported: an image of diskType Sparse cannot be uploaded to vsan; StreamOptimized can"]
+    );
+    assert_eq!(
+        one(|d| d.url = datastore("datastore-9", "", "").url),
+        ["SpreadConflict: another member of the spread group is here"]
+    );
+}
+
+#[test]
+fn a_thin_disk_needs_a_datastore_that_has_thin_disks() {
+    let asked = Ask { root_provisioning: api::Provisioning::Thin, ..ask(Some("3Gi"), None) };
+    let request = Request::compile(&asked, &ClassRules::default(), &Selector::default(), None);
+    let thick_only =
+        Datastore { thin_provisioning: Property::Known(false), ..datastore("datastore-1", "a", "VMFS") };
+    let said = "thin disks are not supported here; ask for Thick".to_owned();
+    assert_eq!(reasons(&request, thick_only), [(RejectionCode::ProvisioningUnsupported, said)]);
 }
 
 #[test]
@@ -289,5 +366,51 @@ fn a_datastore_out_of_scope_says_where_it_is() {
         let all = Inventory::new("vc-1", two.clone(), vec![there]);
         let reasons = explain(&request, &all, &Ledger::default()).remove(0).reasons;
         assert_eq!(reasons[0], (RejectionCode::NotInScope, expected.to_owned()));
+    }
+}
+
+#[test]
+fn a_datastore_that_no_host_asked_for_mounts_is_out_of_scope() {
+    let asked = Ask {
+        compute: ScopeAsk { hosts: vec!["h2".into()], ..ScopeAsk::default() },
+        ..ask(Some("1Gi"), None)
+    };
+    let class = ClassRules { sharing: api::Sharing::Any, ..ClassRules::default() };
+    let request = Request::compile(&asked, &class, &Selector::default(), None);
+    let on = |host: &str| Datastore {
+        mounts: Mounts::Read(compute().mounts([(&MoRef(host.into()), Mount::Usable)])),
+        ..datastore("datastore-1", "a", "VMFS")
+    };
+    assert_eq!(reasons(&request, on("host-h2")), []);
+    let codes: Vec<_> = reasons(&request, on("host-h1")).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [RejectionCode::NotInScope, RejectionCode::NotMountedOnHosts]);
+}
+
+/// By name, datacenter and name, or moRef. `c` is first by everything else.
+#[test]
+fn what_is_preferred_comes_first_by_each_of_its_names() {
+    let all = inventory(vec![
+        Datastore { free: Some(100 * GIB), ..datastore("datastore-1", "a", "VMFS") },
+        Datastore { free: Some(200 * GIB), ..datastore("datastore-2", "b", "VMFS") },
+        Datastore { free: Some(300 * GIB), ..datastore("datastore-3", "c", "VMFS") },
+    ]);
+    let first = |preferred: &[&str]| {
+        let preferred = preferred.iter().map(ToString::to_string).collect();
+        let asked = Ask { preferred, ..ask(Some("1Gi"), None) };
+        let request = Request::compile(&asked, &ClassRules::default(), &Selector::default(), None);
+        decide(&request, &all, &Ledger::default()).selected.unwrap().datastore.name
+    };
+    for (preferred, expected) in [
+        (&[][..], "c"),
+        (&["a"], "a"),
+        (&["datastore-1"], "a"),
+        (&["DC0/a"], "a"),
+        (&["DC1/a"], "c"),
+        (&["DC0a"], "c"),
+        (&["DC0/"], "c"),
+        (&["a", "b"], "b"),
+        (&["gone"], "c"),
+    ] {
+        assert_eq!(first(preferred), expected, "{preferred:?}");
     }
 }

@@ -60,7 +60,7 @@ fn an_unusable_pattern_is_answered_in_one_bounded_line() {
         "\u{7}(\n\r\u{202e}".to_owned(),
         "a{1000}{1000}".to_owned(),
         "(".repeat(200),
-        "x".repeat(257),
+        "x".repeat(513),
         "é(".repeat(100),
     ] {
         let (_, message) = invalid(&with_name(&pattern));
@@ -68,6 +68,20 @@ fn an_unusable_pattern_is_answered_in_one_bounded_line() {
         assert!(!message.chars().any(char::is_control), "{message:?}");
         assert!(message.starts_with("spec.datastores.namePattern: \""), "{message}");
     }
+}
+
+/// What the API server takes is not refused afterwards for its length.
+#[test]
+fn a_pattern_is_as_long_as_the_crds_allow() {
+    let crds = api::crds();
+    let selector = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/datastores/properties";
+    for (crd, field) in crds.iter().flat_map(|crd| [(crd, "namePattern"), (crd, "excludePattern")]) {
+        let limit = crd.pointer(&format!("{selector}/{field}/maxLength"));
+        assert_eq!(limit, Some(&serde_json::json!(MAX_PATTERN_LENGTH)), "{field}");
+    }
+    let of = |length: usize| Patterns::default().intern(&"é".repeat(length)).map(|_| ());
+    assert_eq!(of(MAX_PATTERN_LENGTH), Ok(()));
+    assert_eq!(of(MAX_PATTERN_LENGTH + 1), Err("is longer than 512 characters".to_owned()));
 }
 
 #[test]
@@ -114,6 +128,12 @@ fn empty_conditions_are_none_and_types_have_no_case() {
     let error = Selector::parse(&empty, &mut Patterns::default()).unwrap_err();
     assert_eq!(error.field, "datastores.types");
     assert_eq!(error.message, "\"\" is not the name of a datastore type, such as VMFS or VVOL");
+    let of = |length: usize| api::DatastoreSelector { types: vec!["x".repeat(length)], ..Default::default() };
+    let parse = |length: usize| Selector::parse(&of(length), &mut Patterns::default()).map(|_| ());
+    assert_eq!(parse(64), Ok(()));
+    assert!(
+        parse(65).unwrap_err().message.ends_with("is not the name of a datastore type, such as VMFS or VVOL")
+    );
 }
 
 #[test]
