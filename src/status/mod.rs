@@ -11,6 +11,8 @@ mod change;
 mod condition;
 mod identity;
 mod shown;
+#[cfg(test)]
+mod tests;
 mod vcenter;
 
 pub use apply::apply;
