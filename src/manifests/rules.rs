@@ -122,7 +122,6 @@ impl Rules {
             let (spot, at) = node.at(path);
             let words = match error.reason.as_deref() {
                 Some("FieldValueRequired") => "Required value".to_owned(),
-                Some("FieldValueForbidden") => "Forbidden".to_owned(),
                 _ => format!("Invalid value: {}", shown(&at.to_value())),
             };
             findings.add(spot, format!("{path}: {words}: {}", error.message));

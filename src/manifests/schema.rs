@@ -381,6 +381,24 @@ mod tests {
                 "aoe",
                 "x: Too long: may not be more than 2 bytes",
             ),
+            (
+                json!({"type": "string", "minLength": 2}),
+                "äö",
+                "a",
+                "x: Invalid value: \"a\": x in body should be at least 2 chars long",
+            ),
+            (
+                json!({"type": "integer", "maximum": 7}),
+                "7",
+                "8",
+                "x: Invalid value: 8: x in body should be less than or equal to 7",
+            ),
+            (
+                json!({"type": "integer", "minimum": 7}),
+                "7",
+                "6",
+                "x: Invalid value: 6: x in body should be greater than or equal to 7",
+            ),
         ] {
             assert_eq!(findings(schema.clone(), good), [""; 0], "{schema}");
             let found = findings(schema.clone(), bad);
@@ -396,6 +414,7 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut_in_messages() {
+        assert_eq!(shown(&json!("ä".repeat(60))), format!("\"{}\"", "ä".repeat(60)));
         assert_eq!(shown(&json!("ä".repeat(100))), format!("\"{}\"...", "ä".repeat(60)));
         assert_eq!(shown(&json!({"a": 1})), "\"object\"");
     }

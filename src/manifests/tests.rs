@@ -94,6 +94,11 @@ fn lists_are_taken_apart() {
     }
     let bare = "apiVersion: v1\nkind: NamespaceList\nitems: [{metadata: {name: b}}]\n";
     assert_eq!(found(&read(bare)), ["Namespace \"b\""], "the API server leaves out what the list says");
+    assert_eq!(
+        problems("apiVersion: v1\nkind: NamespaceList\nitems: [{kind: 5, metadata: {name: b}}]\n"),
+        ["x.yaml:3:9: not a Kubernetes object: apiVersion is missing or is no text"],
+        "an item that says something must say it right"
+    );
     let foreign = read("apiVersion: apps/v1\nkind: DeploymentList\nitems: [5]\n");
     assert_eq!((foreign.ignored, foreign.problems.len()), (1, 0));
 }
@@ -118,6 +123,13 @@ fn what_cannot_be_read_does_not_hide_the_rest() {
     assert_eq!(problems.len(), 2, "{problems:?}");
     assert_eq!(problems[0], "x.yaml:1:5: not valid YAML: mapping values are not allowed in this context");
     assert!(problems[1].starts_with("x.yaml:12:"), "{problems:?}");
+}
+
+#[test]
+fn documents_without_content_mean_nothing() {
+    for nothing in ["", "\n", "# only words\n", "~\n", "null\n", "---\n...\n"] {
+        assert_eq!(read(&format!("{nothing}---\n{nothing}")), Reading::default(), "{nothing:?}");
+    }
 }
 
 #[test]
@@ -338,7 +350,7 @@ fn everything_is_bounded() {
     );
     let long = placement(&format!("  {}: 1\n", "x".repeat(900)));
     assert!(problems(&long)[0].len() < 700);
-    let list = format!("apiVersion: v1\nkind: List\nitems: [{}]\n", "x, ".repeat(2_000_000));
+    let list = format!("apiVersion: v1\nkind: List\nitems: [{}]\n---\n- x\n", "x, ".repeat(2_000_000));
     let problems = problems(&list);
     assert_eq!(problems.len(), 1);
     assert!(problems[0].ends_with("more values than can be read"), "{problems:?}");

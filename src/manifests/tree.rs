@@ -462,6 +462,28 @@ mod tests {
         assert_eq!(value(text), expected);
     }
 
+    /// Values, keys and 64 bytes of text count one each; what an anchor marks counts twice, and each alias again.
+    #[test]
+    fn what_is_read_is_counted_with_what_aliases_repeat() {
+        let read = |text: &str, most: usize| {
+            let mut left = most;
+            parse(text, FIRST, &mut left).map(|_| most - left)
+        };
+        let (key, text) = ("k".repeat(64), "v".repeat(128));
+        let base = format!("{{{key}: {text}, b: [1, 2]}}");
+        // A map: itself, a key of two and a text of three, a key of one and a list of three.
+        let count = tree(&format!("a: {base}\n")).get("a").unwrap().extent();
+        assert_eq!((count.values, count.depth), (1 + 2 + 3 + 1 + 3, 2));
+        let once = read(&format!("a: {base}\n"), 1_000).unwrap();
+        let marked = read(&format!("a: &a {base}\n"), 1_000).unwrap();
+        assert_eq!(marked, once + count.values);
+        // Key and value of the map count one each as they are completed.
+        let twice = read(&format!("a: &a {base}\nb: *a\n"), 1_000).unwrap();
+        assert_eq!(twice, marked + 2 + count.values);
+        assert!(read(&format!("a: {base}\n"), once).is_err(), "nothing left is too much");
+        assert!(read(&format!("a: {base}\n"), once + 1).is_ok());
+    }
+
     #[test]
     fn everything_knows_where_it_stands() {
         let text =
