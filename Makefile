@@ -77,14 +77,18 @@ skipped:
 expected-tests: rust ## write the list of tests that make test compares with
 	$(call stage,expected tests,tests/list.sh > target/expected-tests.txt && mv target/expected-tests.txt tests/expected-tests.txt)
 
-# The pure modules in every small way, one at a time. MODULE and SHARD choose a part; all of it takes a day.
+# The pure modules in every small way, one at a time: first what the library's tests notice, then what of the rest the
+# other hermetic ones do (scenarios, golden files, two controllers). MODULE and SHARD choose a part; all takes days.
 MODULE ?= {api,manifests,objects,placement,plan,recording,resolve,scheduler,status}
 SHARD ?= 0/1
 MUTANTS := target/tools/bin/cargo-mutants
+MUTATE := PROPTEST_CASES=64 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 $(MUTANTS) mutants \
+	--output target/long --file 'src/$(MODULE)/**' --shard $(SHARD)
 
 mutants: rust ## change the pure modules in small ways and name what no test notices; MODULE=placement SHARD=0/8; leaves target/long/mutants.out
 	$(call stage,cargo-mutants,[ -x $(MUTANTS) ] || cargo install --quiet --locked --root target/tools cargo-mutants@27.1.0)
-	$(call stage,mutants,PROPTEST_CASES=64 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 $(MUTANTS) mutants --output target/long --file 'src/$(MODULE)/**' --shard $(SHARD))
+	$(call stage,the tests of the library,$(MUTATE) --cargo-arg=--lib || [ $$? -lt 4 ])
+	$(call stage,the other hermetic tests,$(MUTATE) --iterate --features devstack --cargo-arg=--test=hermetic)
 
 demo: rust go ## show the main job on real servers; KEEP=1 leaves them running, DEMO_CONTEXT=name uses a cluster of yours
 	$(call stage,development stack,tests/devstack/build.sh kube etcd vcsim helm4 > /dev/null)

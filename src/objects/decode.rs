@@ -235,6 +235,13 @@ mod tests {
         }
     }
 
+    /// Of two default classes, and of two objects for one vCenter, the times decide.
+    #[test]
+    fn a_class_knows_when_it_was_created() {
+        let class = class(object(&json!({}), &Value::Null)).unwrap();
+        assert_eq!(class.created, "2026-01-01T00:00:00Z".parse().unwrap());
+    }
+
     #[test]
     fn unknown_keys_and_foreign_conditions_are_foreign() {
         let mut unknown = own_status();

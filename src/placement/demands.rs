@@ -154,7 +154,6 @@ impl<'a> Demands<'a> {
     pub(super) fn check_cluster(&self, datastore: &Datastore) -> Outcome {
         let Some(clusters) = &self.clusters else { return Outcome::Lacks };
         match &datastore.datastore_cluster {
-            _ if clusters.is_empty() => Outcome::Holds,
             Property::Withheld => Outcome::Lacks,
             Property::Absent => Outcome::Fails,
             Property::Known(own) => Outcome::fails_if(!clusters.iter().all(|named| named.contains(&own))),

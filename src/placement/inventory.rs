@@ -298,6 +298,22 @@ impl std::hash::Hash for Inventory {
 mod tests {
     use super::super::samples::{compute, datastore};
     use super::*;
+    use crate::api::DatastoreSelector;
+    use crate::placement::Patterns;
+
+    #[test]
+    fn mounts_that_matter_are_waited_for_and_no_others() {
+        let unread = |name: &str| Datastore { mounts: Mounts::Unread, ..datastore(name, name, "VMFS") };
+        let lacks = |datastores: Vec<Datastore>, pattern: &str| {
+            let limits = DatastoreSelector { exclude_pattern: Some(pattern.into()), ..Default::default() };
+            let limits = Selector::parse(&limits, &mut Patterns::default()).unwrap();
+            Inventory::new("vc-1", compute(), datastores).lacks_mounts(&limits)
+        };
+        assert!(!lacks(vec![datastore("a", "a", "VMFS"), datastore("b", "b", "VMFS")], ""));
+        assert!(lacks(vec![datastore("a", "a", "VMFS"), unread("b")], ""));
+        assert!(!lacks(vec![datastore("a", "a", "VMFS"), unread("b")], "b"), "it is hidden");
+        assert!(lacks(vec![unread("a"), unread("b")], "b"));
+    }
 
     fn one(moref: &str) -> Datastore {
         datastore(moref, "name", "VMFS")

@@ -102,10 +102,6 @@ impl Ledger {
         })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Looks a backing up by its text, without a copy of it.
     pub(super) fn on_key(&self, backing: &str) -> Kept {
         self.0.get(backing).copied().unwrap_or_default()

@@ -97,9 +97,6 @@ impl<'a> Question<'a> {
     /// What others were promised on the datastore's backing: all claims but the placement's own.
     fn kept(&self, datastore: &Datastore) -> Kept {
         let (ledger, own) = (self.ledger, self.request.own.as_ref());
-        if ledger.is_empty() {
-            return Kept::default();
-        }
         // The backing of a datastore with a url is the url: looked up without a copy.
         let (all, own) = if datastore.url.is_empty() {
             let backing = self.inventory.backing_of(datastore);

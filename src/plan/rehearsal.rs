@@ -247,16 +247,14 @@ impl Rehearsal {
                     inputs.push_back(Input::Connection { vcenter: vcenter.clone(), attempt, news });
                 }
             }
-            Action::Disconnect { vcenter, attempt } => {
-                if self.connections.get(&vcenter) == Some(&attempt) {
-                    self.connections.remove(&vcenter);
-                }
+            Action::Disconnect { vcenter, .. } => {
+                self.connections.remove(&vcenter);
             }
             Action::Announce(announcement) => match announcement.subject {
-                Subject::Class(name) if announcement.warning => {
+                Subject::Class(name) => {
                     self.warnings.push(format!("PlacementClass {name}: {}", announcement.message));
                 }
-                Subject::Class(_) | Subject::VCenter(_) | Subject::Placement(_) => {}
+                Subject::VCenter(_) | Subject::Placement(_) => {}
             },
             Action::Warn(message) => self.warnings.push(message),
             Action::WakeAt(at) => self.wake_at = Some(at),

@@ -167,6 +167,13 @@ fn what_is_placed_already_keeps_its_room_and_its_datastore() {
         answers(&second),
         [answer("web-1", "Placed", Some("a")), answer("web-2", "Placed", Some("b"))]
     );
+    assert_eq!(second.report.placements[0].status["observedGeneration"], 3, "its spec is what it was");
+    let mut spelled = thick(60);
+    spelled["rootDisk"]["size"] = json!("60Gi");
+    spelled["additionalDisks"] = json!([]);
+    let same =
+        plan(&Inputs { placed: placed.clone(), ..inputs(stores(), vec![placement("web-1", &spelled)]) });
+    assert_eq!(same.report.placements[0].status["observedGeneration"], 3, "a default that is written out");
     assert_eq!(second.report.datastores[0].claimed_before_bytes, 60 * GIB);
     assert_eq!(second.report.datastores[0].claimed_after_bytes, 60 * GIB);
     // In the matrix the datastore that it has comes first, whatever would be selected now.
@@ -244,6 +251,32 @@ fn what_no_input_has_is_said_once_with_what_to_add() {
     two.inventories.clear();
     let two = plan(&two).missing;
     assert!(two.len() == 1 && two[0].starts_with("no --inventory is of VCenter vc ("), "{two:?}");
+
+    // Two placements of one name: each asks for what its own manifest names.
+    let away = |name: &str, class: &str, namespace: &str| {
+        let spec = json!({"rootDisk": {"size": "1Gi"}, "placementClassName": class});
+        let metadata = json!({"name": name, "namespace": namespace});
+        manifest(Kind::InstancePlacement, json!({"metadata": metadata, "spec": spec}))
+    };
+    let twins = vec![away("web-1", "gold", "team-a"), away("web-1", "silver", "team-b")];
+    assert_eq!(
+        plan(&inputs(vec![datastore("a", 100, 90)], twins)).missing,
+        [
+            "PlacementClass gold is in none of the inputs: add its manifest with -f",
+            "PlacementClass silver is in none of the inputs: add its manifest with -f",
+        ]
+    );
+
+    // The VCenter that a class names, and none where there are some.
+    let mut of_class = inputs(vec![datastore("a", 100, 90)], vec![named("web-1")]);
+    of_class.manifests.push(class("gold", &json!({"vCenterName": "west"})));
+    assert_eq!(plan(&of_class).missing, ["VCenter west is in none of the inputs: add its manifest with -f"]);
+    let closed = vcenter("vc", &json!({"allowedNamespaces": {"from": "None"}}));
+    let mut nobody = inputs(vec![datastore("a", 100, 90)], vec![placement("web-1", &thick(1))]);
+    nobody.manifests[1] = closed;
+    let nobody = plan(&nobody);
+    assert_eq!(answers(&nobody), [answer("web-1", "VCenterNotAllowed", None)]);
+    assert_eq!(nobody.missing, [""; 0], "it is there, and may not be used");
 
     let nothing = Inputs { manifests: vec![placement("web-1", &thick(1))], ..Inputs::default() };
     let nothing = plan(&nothing);

@@ -156,3 +156,50 @@ fn find_vcenter<'a, V: VCenterView>(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::placement::Patterns;
+
+    struct Open(Allowed);
+
+    impl VCenterView for Open {
+        fn allowed(&self) -> &Allowed {
+            &self.0
+        }
+    }
+
+    /// Where a placement leads whose own vCenterName, and that of the default class, are these.
+    fn vcenter(own: Option<&str>, of_class: Option<&str>) -> Result<String, Unresolved> {
+        let spec = serde_json::from_value(serde_json::json!({"rootDisk": {"size": "1Gi"}})).unwrap();
+        let asked = Ask::parse(&spec, &mut Patterns::default()).unwrap();
+        let asked = Ask { vcenter: own.map(str::to_owned), ..asked };
+        let rules = ClassRules { vcenter: of_class.map(str::to_owned), ..ClassRules::default() };
+        let class = ClassView {
+            uid: "u-1".to_owned(),
+            generation: 1,
+            created: Timestamp::UNIX_EPOCH,
+            is_default: true,
+            allowed: Allowed::All,
+            rules: Ok(rules),
+        };
+        let world = World {
+            classes: &BTreeMap::from([("standard".to_owned(), class)]),
+            vcenters: &["east", "west"].map(|name| (name.to_owned(), Open(Allowed::All))).into(),
+            namespaces: &BTreeMap::new(),
+        };
+        resolve(&asked, "team-a", &world).map(|resolved| resolved.vcenter.to_owned())
+    }
+
+    #[test]
+    fn a_placement_and_its_class_may_name_the_same_vcenter() {
+        for (own, of_class, expected) in
+            [(Some("east"), None, "east"), (None, Some("west"), "west"), (Some("west"), Some("west"), "west")]
+        {
+            assert_eq!(vcenter(own, of_class), Ok(expected.to_owned()));
+        }
+        assert_eq!(vcenter(Some("east"), Some("west")).unwrap_err().reason, PlacementReason::InvalidSpec);
+        assert_eq!(vcenter(None, None).unwrap_err().reason, PlacementReason::AmbiguousVCenter);
+    }
+}

@@ -384,6 +384,13 @@ fn a_datastore_that_no_host_asked_for_mounts_is_out_of_scope() {
     assert_eq!(reasons(&request, on("host-h2")), []);
     let codes: Vec<_> = reasons(&request, on("host-h1")).into_iter().map(|(code, _)| code).collect();
     assert_eq!(codes, [RejectionCode::NotInScope, RejectionCode::NotMountedOnHosts]);
+
+    // Where no host is asked for, none can be the wrong one.
+    let nowhere =
+        Datastore { mounts: Mounts::Read(compute().mounts([])), ..datastore("datastore-1", "a", "VMFS") };
+    let request = Request::compile(&ask(Some("1Gi"), None), &class, &Selector::default(), None);
+    let codes: Vec<_> = reasons(&request, nowhere).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [RejectionCode::NotMountedOnHosts]);
 }
 
 /// By name, datacenter and name, or moRef. `c` is first by everything else.

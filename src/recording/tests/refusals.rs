@@ -60,6 +60,7 @@ fn text_behind_the_end_is_refused() {
 #[test]
 fn a_file_that_is_too_long_is_not_looked_at() {
     assert_eq!(told(&"x".repeat(MAX_BYTES + 1)), "it is longer than 64 MiB");
+    assert_eq!(told(&"x".repeat(MAX_BYTES)), "line 1, column 1: expected value");
 }
 
 #[test]
@@ -108,10 +109,27 @@ fn a_moref_has_the_characters_of_references() {
         let said = refused("\"moRef\":\"datastore-2\"", &format!("\"moRef\":\"{moref}\""));
         assert!(said.ends_with(": it is no managed object reference"), "{said}");
     }
+    assert!(Recording::read(&FILE.replace("\"datastore-2\"", &format!("\"{}\"", "a".repeat(128)))).is_ok());
+}
+
+#[test]
+fn another_kind_of_value_is_named_with_what_was_expected() {
+    let said = refused("\"tags\":[{\"category\":\"tier\",\"name\":\"gold\"}]", "\"tags\":5");
+    assert!(said.contains("invalid type: integer `5`, expected a list of at most "), "{said}");
+    let said = refused("\"customAttributes\":{\"owner\":\"storage team\"}", "\"customAttributes\":[]");
+    assert!(said.contains("expected an object of at most "), "{said}");
+}
+
+#[test]
+fn a_datastore_cluster_is_named_only_where_they_were_read() {
+    let pods = "\"datastoreClusters\": [\n{\"moRef\":\"group-p1\",\"name\":\"POD\",\"path\":\"/DC0/datastore/POD\"}\n],\n";
+    assert_eq!(refused(pods, ""), "datastore-1: datastoreCluster is \"group-p1\", which is not in the file");
 }
 
 #[test]
 fn an_overlong_text_is_refused() {
+    let longest = FILE.replace("\"name\":\"POD\"", &format!("\"name\":\"{}\"", "x".repeat(256)));
+    assert!(Recording::read(&longest).is_ok());
     let long = "x".repeat(70_000);
     for (from, to, said) in [
         (
