@@ -35,11 +35,11 @@ impl Scheduler {
         let names: Vec<String> = self.vcenters.keys().cloned().collect();
         for name in names {
             let twin = self.older_twin(&name).is_some();
-            let refused_elsewhere = self.refused_elsewhere(&name, now);
+            let spent_elsewhere = self.login_is_spent_elsewhere(&name, now);
             let Some(vcenter) = self.vcenters.get_mut(&name) else { continue };
             if twin {
                 vcenter.drop_connections(&name, actions);
-            } else if !refused_elsewhere {
+            } else if !spent_elsewhere {
                 let secret = vcenter.setup.as_ref().ok().and_then(|setup| self.secrets.get(&setup.secret));
                 vcenter.tend(&name, secret, now, &mut self.next_attempt, actions);
             }
@@ -61,11 +61,12 @@ impl Scheduler {
         oldest.map(|(oldest, _)| oldest.as_str()).filter(|oldest| *oldest != name)
     }
 
-    /// Another `VCenter` was refused by the same server with the same Secret, and its wait is not over.
-    fn refused_elsewhere(&self, name: &str, now: Now) -> bool {
+    /// Another `VCenter` is trying the same server with the same Secret, or was refused and its wait is not over: a
+    /// wrong password tried twice locks an account twice as soon.
+    fn login_is_spent_elsewhere(&self, name: &str, now: Now) -> bool {
         let Some(Ok(setup)) = self.vcenters.get(name).map(|vcenter| &vcenter.setup) else { return false };
         let Some(secret) = self.secrets.get(&setup.secret) else { return false };
         let login = (setup.endpoint.server.as_str(), setup.secret.as_str(), secret.resource_version.as_str());
-        self.vcenters.iter().any(|(other, vcenter)| other != name && vcenter.refused(now) == Some(login))
+        self.vcenters.iter().any(|(other, vcenter)| other != name && vcenter.spent_login(now) == Some(login))
     }
 }

@@ -168,3 +168,72 @@ impl Outbox {
         self.writes.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> Job {
+        Job::VCenter("vc".to_owned())
+    }
+
+    fn write() -> InFlight {
+        InFlight { target: Target::VCenter("vc".to_owned()), uid: "u-1".to_owned(), announcement: None }
+    }
+
+    /// How many requests begin while none ends.
+    fn room(outbox: &Outbox) -> u32 {
+        let mut outbox = outbox.clone();
+        let mut begun = 0;
+        outbox.push(job());
+        while outbox.next().is_some() {
+            outbox.begin(write());
+            outbox.push(job());
+            begun += 1;
+        }
+        begun
+    }
+
+    #[test]
+    fn reads_and_writes_share_the_window() {
+        let mut outbox = Outbox::default();
+        assert_eq!(room(&outbox), MOST);
+        outbox.begin_read();
+        let id = outbox.begin(write());
+        assert_eq!(room(&outbox), MOST - 2);
+        outbox.end_read();
+        assert_eq!(room(&outbox), MOST - 1);
+        assert!(!outbox.is_idle());
+        assert!(outbox.end(id).is_some() && outbox.end(id).is_none());
+        assert!(outbox.is_idle());
+        assert_eq!(room(&outbox), MOST);
+    }
+
+    #[test]
+    fn the_window_is_halved_by_trouble_and_widened_by_success() {
+        let mut outbox = Outbox::default();
+        for half in [6, 3, 1, 1] {
+            outbox.narrow();
+            assert_eq!(room(&outbox), half);
+        }
+        for wider in [2, 3] {
+            (1..SUCCESSES).for_each(|_| outbox.widen());
+            assert_eq!(room(&outbox), wider - 1);
+            outbox.widen();
+            assert_eq!(room(&outbox), wider);
+        }
+        (1..SUCCESSES).for_each(|_| outbox.widen());
+        outbox.narrow();
+        outbox.widen();
+        assert_eq!(room(&outbox), 1, "successes before the trouble count no more");
+        (0..20 * SUCCESSES).for_each(|_| outbox.widen());
+        assert_eq!(room(&outbox), MOST);
+    }
+
+    #[test]
+    fn what_is_written_is_named() {
+        let key = Key { namespace: "team-a".to_owned(), name: "web".to_owned() };
+        assert_eq!(Target::Intent(key).to_string(), "InstancePlacement team-a/web");
+        assert_eq!(Target::VCenter("vc".to_owned()).to_string(), "VCenter vc");
+    }
+}

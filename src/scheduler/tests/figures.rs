@@ -17,6 +17,11 @@ fn the_figures_are_those_of_the_state() {
     assert_eq!((figures.queued, figures.claimed.bytes), (0, u128::from(10 * GIB)));
     assert_eq!(figures.vcenters, [("vc".to_owned(), true)]);
 
+    world.create("suspended", json!({"image": {"virtualSize": "1Gi"}, "suspend": true}));
+    world.create("invalid", json!({"image": {"virtualSize": "0"}}));
+    let figures = world.scheduler.figures(world.now());
+    assert_eq!(figures.placements, [("placed", 1), ("waiting", 1), ("suspended", 1), ("stalled", 1)].into());
+
     world.pass(Duration::from_hours(1));
     let figures = world.scheduler.figures(world.now());
     assert_eq!(figures.vcenters, [("vc".to_owned(), false)], "its inventory is too old");

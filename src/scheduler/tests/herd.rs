@@ -126,4 +126,29 @@ fn a_list_that_lags_behind_does_not_undo_what_is_known() {
     world.input(Input::PlacementSeen(Box::new(before)));
     let second = world.create_sized("second", 10 * GIB);
     assert_eq!(world.reason(&second), "NoEligibleDatastore", "the room of the first is still kept");
+    assert_eq!((world.puts.len(), world.gets.len()), (2, 0), "one write for each");
+}
+
+#[test]
+fn the_room_of_a_deleted_placement_ends_without_any_news() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let first = world.create_sized("first", 10 * GIB);
+    world.delete(&first);
+    let claimed = |world: &World| world.scheduler.figures(world.now()).claimed.bytes;
+    world.pass(std::time::Duration::from_secs(299));
+    assert_eq!(claimed(&world), u128::from(10 * GIB));
+    world.pass(std::time::Duration::from_secs(2));
+    assert_eq!(claimed(&world), 0);
+}
+
+#[test]
+fn one_that_comes_back_takes_its_own_room_and_not_that_of_another() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 16 * GIB)]);
+    let large = world.create_sized("large", 10 * GIB);
+    let small = world.create_sized("small", 4 * GIB);
+    world.delete(&large);
+    world.delete(&small);
+    world.create_sized("large", GIB);
+    let other = world.create_sized("other", 10 * GIB);
+    assert_eq!(world.reason(&other), "Placed", "4 and 1 GiB are kept");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::world::{GIB, World, datastore};
-use crate::scheduler::Input;
+use crate::scheduler::{Input, SeenPlacement};
 
 #[test]
 fn it_is_placed_with_one_write_and_an_event() {
@@ -160,4 +160,64 @@ fn a_namespace_that_is_not_watched_is_left_alone_but_its_room_counts() {
     world.input(Input::PlacementSeen(Box::new(theirs)));
     assert_eq!(world.decided.len(), 1);
     assert_eq!(world.decided[0].reason.as_str(), "NoEligibleDatastore", "10 of 15 GiB are kept");
+}
+
+/// The time that a placement may take begins anew when something new is asked for, and at no other edit.
+#[test]
+fn a_new_revision_has_its_own_deadline() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let key = world.create(
+        "web",
+        json!({"image": {"virtualSize": "10Gi"}, "progressDeadlineSeconds": 60, "revision": 1}),
+    );
+    world.pass_with_answers(Duration::from_mins(10));
+    assert_eq!(world.reason(&key), "Placed");
+    world.edit(&key, |spec| {
+        spec["revision"] = json!(2);
+        spec["image"]["virtualSize"] = json!("100Gi");
+    });
+    assert_eq!(world.reason(&key), "NoEligibleDatastore");
+    world.pass_with_answers(Duration::from_secs(40));
+    assert_eq!(world.reason(&key), "NoEligibleDatastore");
+    world.edit(&key, |spec| spec["image"]["virtualSize"] = json!("200Gi"));
+    world.pass_with_answers(Duration::from_secs(25));
+    assert_eq!(world.reason(&key), "DeadlineExceeded", "65 s since the revision was raised");
+    world.edit(&key, |spec| spec["revision"] = json!(3));
+    world.pass_with_answers(Duration::from_secs(55));
+    assert_eq!(world.reason(&key), "NoEligibleDatastore");
+    world.pass_with_answers(Duration::from_secs(10));
+    assert_eq!(world.reason(&key), "DeadlineExceeded");
+}
+
+#[test]
+fn a_status_that_somebody_took_away_is_written_again() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let key = world.create_sized("web", 10 * GIB);
+    world.edit_status(&key, json!({}));
+    assert_eq!(world.reason(&key), "Placed");
+}
+
+/// A status with something in it is read before it is written, so that nothing of others is lost.
+#[test]
+fn only_a_bare_status_is_written_without_being_read() {
+    for (status, foreign, reads) in [
+        (json!({"observedGeneration": -1}), false, 0),
+        (json!({"observedGeneration": -1}), true, 1),
+        (
+            json!({"conditions": [{
+                "type": "Inspected", "status": "True", "reason": "Seen", "message": "", "observedGeneration": 1,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }]}),
+            false,
+            1,
+        ),
+    ] {
+        let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+        let key = world.store("web", json!({"image": {"virtualSize": "1Gi"}}));
+        world.objects.get_mut(&key).unwrap().status = status.clone();
+        let seen = SeenPlacement { foreign_status: foreign, ..world.seen(&key) };
+        world.input(Input::PlacementSeen(Box::new(seen)));
+        assert_eq!(world.reason(&key), "Placed");
+        assert_eq!(world.gets.len(), reads, "{status} {foreign}");
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::world::{Fate, GIB, World, datastore};
-use crate::scheduler::{Input, Journal};
+use crate::scheduler::{Action, Input, Journal, Kind};
 
 fn one() -> World {
     World::start(vec![datastore("a", "VMFS", 15 * GIB)])
@@ -224,4 +224,65 @@ fn a_promise_in_doubt_waits_for_the_next_term_without_a_stir() {
     world.input(Input::LeaseHeld);
     assert_eq!(world.reason(&key), "Placed");
     assert_eq!(world.objects[&key].decisions.len(), 1);
+}
+
+#[test]
+fn a_list_from_before_the_term_does_not_begin_it() {
+    let mut world = one();
+    world.journal_silent = true;
+    world.boot();
+    let step = |world: &mut World, input: Input| {
+        let mut actions = Vec::new();
+        world.scheduler.step(world.now(), input, &mut actions);
+        actions
+    };
+    step(&mut world, Input::ListStarted(Kind::Placement));
+    let resource_version = world.journal.as_ref().unwrap().0.to_string();
+    let actions = step(&mut world, Input::JournalWritten { resource_version });
+    assert!(actions.contains(&Action::ListPlacements), "{actions:?}");
+    step(&mut world, Input::Synced(Kind::Placement));
+    assert!(!world.scheduler.is_deciding(), "it may lack what the last leader wrote");
+    step(&mut world, Input::ListStarted(Kind::Placement));
+    assert!(!world.scheduler.is_deciding());
+    step(&mut world, Input::Synced(Kind::Placement));
+    assert!(world.scheduler.is_deciding());
+}
+
+/// What waited for room in the window when the term ended is forgotten, and done in the next one.
+#[test]
+fn a_term_that_ends_sends_nothing_more_and_the_next_one_begins_anew() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 900 * GIB)]);
+    world.fates.extend([Fate::Held; 12]);
+    let held: Vec<_> = (0..12).map(|n| world.create_sized(&format!("p{n}"), GIB)).collect();
+    let lost = world.create("lost", json!({"placementClassName": "none", "rootDisk": {"size": "1Gi"}}));
+    world.pass_with_answers(Duration::from_secs(3));
+    world.vcenter(2, &json!({"datastores": {"excludePattern": "b"}}));
+    let told = world.vcenter_puts.len();
+    assert_eq!(world.held.len(), 12);
+    world.input(Input::LeaseLost);
+    for _ in 0..12 {
+        world.let_go(Fate::Done);
+    }
+    world.pass_with_answers(Duration::from_mins(1));
+    assert_eq!((world.puts.len(), world.vcenter_puts.len()), (12, told), "nothing is sent any more");
+    world.input(Input::LeaseHeld);
+    assert!(held.iter().all(|key| world.reason(key) == "Placed"));
+    assert_eq!(world.reason(&lost), "ClassNotFound");
+    assert_eq!(world.puts.len(), 13, "one write for each");
+    assert_eq!(world.vcenter_puts.len(), told + 1);
+    assert_eq!(world.vcenter_puts.last().unwrap().observed_generation, Some(2));
+}
+
+#[test]
+fn a_promise_that_outlives_its_term_is_counted_once() {
+    let mut world = one();
+    world.fates.push_back(Fate::Held);
+    let first = world.create_sized("first", 4 * GIB);
+    world.input(Input::LeaseLost);
+    world.input(Input::LeaseHeld);
+    world.let_go(Fate::Done);
+    world.pass_with_answers(Duration::from_mins(1));
+    assert_eq!(world.objects[&first].decisions.len(), 1);
+    let second = world.create_sized("second", 10 * GIB);
+    assert_eq!(world.reason(&second), "Placed");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::world::{GIB, World, datastore};
-use crate::scheduler::{ConnectionFailure, ConnectionNews, Input};
+use crate::scheduler::{Action, ConnectionFailure, ConnectionNews, Input};
 
 fn vcenter_reason(world: &World) -> String {
     world.vcenter_puts.last().map(|status| status.conditions[0].reason.clone()).unwrap_or_default()
@@ -176,4 +176,69 @@ fn a_status_that_the_api_server_refuses_is_tried_ever_more_rarely() {
     world.refuses_vcenters = false;
     world.pass_with_answers(Duration::from_secs(70));
     assert_eq!(world.vcenter_puts.len(), tries + 1, "once it is taken, it is not written again");
+}
+
+#[test]
+fn a_password_that_one_vcenter_object_was_refused_is_not_tried_for_another_one() {
+    let mut world = World::empty(vec![]);
+    world.login_failure = Some(ConnectionFailure::InvalidCredentials);
+    world.boot();
+    world.vcenter_named("twin", 1, &json!({}));
+    assert_eq!(world.logins.len(), 1, "the same server and Secret");
+    world.vcenter_named("other", 1, &json!({"server": "https://other.example.com"}));
+    assert_eq!(world.logins.len(), 2);
+    world.pass(Duration::from_secs(175));
+    assert_eq!(world.logins.len(), 2);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.logins.len(), 4, "one try for each server");
+    world.login_failure = None;
+    world.inventory = None;
+    world.secret("2");
+    assert_eq!(world.logins.len(), 6, "whoever is second waits for what becomes of the first");
+    let (attempt, _) = world.logins[5].clone();
+    let (version, instance_uuid) = ("8.0.3".to_owned(), super::world::VCENTER.to_owned());
+    let connected = ConnectionNews::Connected { version, instance_uuid };
+    world.input(Input::Connection { vcenter: "twin".into(), attempt, news: connected });
+    assert_eq!(world.logins.len(), 7, "now it tries for itself");
+}
+
+#[test]
+fn a_connection_that_nothing_asks_for_any_more_is_ended() {
+    let mut world = World::start(vec![]);
+    let (attempt, _) = world.logins.last().cloned().unwrap();
+    let mut told = |news| {
+        let mut actions = Vec::new();
+        let news = Input::Connection { vcenter: "gone".into(), attempt, news };
+        world.scheduler.step(world.now(), news, &mut actions);
+        actions.iter().filter(|action| matches!(action, Action::Disconnect { .. })).count()
+    };
+    assert_eq!(told(ConnectionNews::Confirmed { age: Duration::ZERO }), 1);
+    let failure = ConnectionFailure::Unavailable;
+    assert_eq!(told(ConnectionNews::Ended { failure, message: "gone".into() }), 0, "it has ended");
+}
+
+#[test]
+fn an_edit_of_the_vcenter_is_news_to_those_who_wait() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.vcenter(2, &json!({"allowedNamespaces": {"from": "None"}}));
+    let key = world.create_sized("web", GIB);
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.reason(&key), "VCenterNotAllowed");
+    world.vcenter(3, &json!({}));
+    assert_eq!(world.reason(&key), "Placed");
+}
+
+#[test]
+fn labels_of_a_namespace_that_is_gone_count_no_more() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let selector = json!({"from": "Selector", "selector": {"matchLabels": {"tier": "prod"}}});
+    world.vcenter(2, &json!({"allowedNamespaces": selector}));
+    let labels = [("tier".to_owned(), "prod".to_owned())].into();
+    world.input(Input::NamespaceSeen { name: "team-a".into(), labels });
+    let before = world.create_sized("before", GIB);
+    assert_eq!(world.reason(&before), "Placed");
+    world.input(Input::NamespaceGone("team-a".into()));
+    let after = world.create_sized("after", GIB);
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.reason(&after), "VCenterNotAllowed");
 }

@@ -163,18 +163,23 @@ impl World {
     }
 
     pub fn vcenter(&mut self, generation: i64, more: &Value) {
+        self.vcenter_named("vc", generation, more);
+    }
+
+    pub fn vcenter_named(&mut self, name: &str, generation: i64, more: &Value) {
         let mut spec = json!({
             "server": "https://vc.example.com",
             "credentialsSecretName": "vc",
             "allowedNamespaces": {"from": "All"},
         });
-        for (name, value) in more.as_object().unwrap() {
-            spec[name] = value.clone();
+        for (field, value) in more.as_object().unwrap() {
+            spec[field] = value.clone();
         }
-        let status = self.vcenter_puts.last().cloned().unwrap_or_default();
-        let meta = self.meta("vcenter", generation);
+        // What is written of another one is not kept.
+        let status = self.vcenter_puts.last().filter(|_| name == "vc").cloned().unwrap_or_default();
+        let meta = self.meta(&format!("uid-{name}"), generation);
         let spec = serde_json::from_value(spec).map_err(|e| e.to_string());
-        let (name, created) = ("vc".into(), Timestamp::UNIX_EPOCH);
+        let (name, created) = (name.to_owned(), Timestamp::UNIX_EPOCH);
         self.input(Input::VCenterSeen(Box::new(SeenVCenter { name, meta, created, spec, status })));
     }
 
@@ -458,6 +463,15 @@ impl World {
         object.resource_version = self.version;
         object.generation += 1;
         change(&mut object.spec);
+    }
+
+    /// Somebody else writes a status.
+    pub fn edit_status(&mut self, key: &Key, status: Value) {
+        self.version += 1;
+        let object = self.objects.get_mut(key).unwrap();
+        object.resource_version = self.version;
+        object.status = status;
+        self.input(Input::PlacementSeen(Box::new(self.seen(key))));
     }
 
     pub fn delete(&mut self, key: &Key) {

@@ -191,10 +191,11 @@ impl VCenter {
         self.last_tried.as_ref().map(|identity| identity.secret_version.as_str())
     }
 
-    /// Server and Secret version, when they were refused and may not be tried again yet.
-    pub fn refused(&self, now: Now) -> Option<(&str, &str, &str)> {
+    /// Server, Secret and its version, when they are being tried, or were refused and may not be tried again yet.
+    pub fn spent_login(&self, now: Now) -> Option<(&str, &str, &str)> {
         let refused = matches!(self.failure, Some((VCenterReason::InvalidCredentials, _)));
-        let identity = self.last_tried.as_ref().filter(|_| refused && now.monotonic < self.next_try)?;
+        let waits = refused && now.monotonic < self.next_try;
+        let identity = self.last_tried.as_ref().filter(|_| waits || self.trying.is_some())?;
         Some((&identity.endpoint.server, &identity.secret, &identity.secret_version))
     }
 
