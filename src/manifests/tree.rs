@@ -360,10 +360,8 @@ fn integer(text: &str) -> Option<Value> {
     let prefixes = [("0x", 16), ("0X", 16), ("0b", 2), ("0B", 2), ("0o", 8), ("0O", 8)];
     let with_radix =
         prefixes.iter().find_map(|(prefix, radix)| Some((unsigned.strip_prefix(prefix)?, *radix)));
-    let (digits, radix) = with_radix.unwrap_or(match unsigned.strip_prefix('0') {
-        Some(octal) if !octal.is_empty() => (octal, 8),
-        _ => (unsigned, 10),
-    });
+    let (digits, radix) =
+        with_radix.unwrap_or(unsigned.strip_prefix('0').map_or((unsigned, 10), |octal| (octal, 8)));
     if !digits.starts_with(|c: char| c.is_ascii_hexdigit()) {
         return None;
     }
@@ -471,11 +469,11 @@ mod tests {
             let mut left = most;
             parse(text, FIRST, &mut left).map(|_| most - left)
         };
-        let (key, text) = ("k".repeat(64), "v".repeat(128));
+        let (key, text) = ("k".repeat(64), "v".repeat(192));
         let base = format!("{{{key}: {text}, b: [1, 2]}}");
-        // A map: itself, a key of two and a text of three, a key of one and a list of three.
+        // A map: itself, a key of two and a text of four, a key of one and a list of three.
         let count = tree(&format!("a: {base}\n")).get("a").unwrap().extent();
-        assert_eq!((count.values, count.depth), (1 + 2 + 3 + 1 + 3, 2));
+        assert_eq!((count.values, count.depth), (1 + 2 + 4 + 1 + 3, 2));
         let once = read(&format!("a: {base}\n"), 1_000).unwrap();
         let marked = read(&format!("a: &a {base}\n"), 1_000).unwrap();
         assert_eq!(marked, once + count.values);
@@ -527,6 +525,7 @@ mod tests {
             ("a: \"x\n", "1:4: not valid YAML: unclosed quote"),
             ("a: *x", "1:4: not valid YAML: while parsing node, found unknown anchor"),
             ("a: &x [*x]", "1:8: not valid YAML: an alias within what it stands for"),
+            ("a: 1\n...\nb: 2\n", "3:1: not valid YAML: expected the end of the document"),
             ("<<: 5", "1:1: not valid YAML: << takes maps only"),
             ("a: .inf", "1:4: not valid here: JSON has no number such as .inf"),
             (

@@ -79,3 +79,29 @@ impl Resource for RawObject {
         &mut self.metadata
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::core::GroupVersionKind;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_is_of_the_kind_that_was_asked_for_and_keeps_what_is_needed() {
+        let kind = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("g", "v1", "Kind"), "kinds");
+        assert_eq!(RawObject::kind(&kind), "Kind");
+        assert_eq!((RawObject::group(&kind), RawObject::version(&kind)), ("g".into(), "v1".into()));
+        assert_eq!(RawObject::plural(&kind), "kinds");
+        let metadata = json!({
+            "name": "a", "namespace": "n", "uid": "u-1", "resourceVersion": "7", "generation": 2,
+            "creationTimestamp": "2026-01-01T00:00:00Z", "annotations": {"k": "v"},
+        });
+        let mut with_more = metadata.clone();
+        with_more["managedFields"] = json!([{"manager": "kubectl"}]);
+        let mut object: RawObject = serde_json::from_value(json!({"metadata": with_more})).unwrap();
+        assert_eq!(json!(object.meta()), metadata);
+        object.meta_mut().name = Some("b".to_owned());
+        assert_eq!(object.metadata.name.as_deref(), Some("b"));
+    }
+}
