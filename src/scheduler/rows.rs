@@ -337,3 +337,23 @@ impl Rows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_looked_at_at_the_earliest_time_that_was_asked_for() {
+        let key = Key { namespace: "team-a".to_owned(), name: "web".to_owned() };
+        let ask = Err(Invalid { reason: crate::api::PlacementReason::InvalidSpec, message: String::new() });
+        let mut rows = Rows::default();
+        rows.insert(key.clone(), Row::new("u-1".to_owned(), ask, Duration::ZERO));
+        for (asked, next) in [(5, 5), (9, 5), (3, 3), (3, 3)] {
+            rows.set_timer(&key, Duration::from_secs(asked));
+            assert_eq!(rows.next_timer(), Some(Duration::from_secs(next)));
+        }
+        assert_eq!(rows.pop_timer(Duration::from_secs(2)), None);
+        assert_eq!(rows.pop_timer(Duration::from_secs(3)), Some(key));
+        assert_eq!(rows.next_timer(), None, "once");
+    }
+}

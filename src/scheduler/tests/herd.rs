@@ -152,3 +152,27 @@ fn one_that_comes_back_takes_its_own_room_and_not_that_of_another() {
     let other = world.create_sized("other", 10 * GIB);
     assert_eq!(world.reason(&other), "Placed", "4 and 1 GiB are kept");
 }
+
+/// What is new, or was edited, has its turn before what only waits.
+#[test]
+fn news_goes_before_what_waits() {
+    for is_edit in [false, true] {
+        let mut world = World::start(vec![datastore("a", "VMFS", 5 * GIB)]);
+        let waits = world.create_sized("waits", 10 * GIB);
+        let edited = world.create_sized("edited", 100 * GIB);
+        world.journal_silent = true;
+        world.create_sized("busy", GIB);
+        world.set_inventory(vec![datastore("a", "VMFS", 15 * GIB)]);
+        let new = if is_edit {
+            world.edit(&edited, |spec| spec["image"]["virtualSize"] = json!("10Gi"));
+            edited
+        } else {
+            world.create_sized("new", 10 * GIB)
+        };
+        world.journal_silent = false;
+        world.input(Input::JournalAmbiguous("no answer".into()));
+        world.pass_with_answers(std::time::Duration::from_secs(30));
+        assert_eq!(world.reason(&new), "Placed", "{is_edit}");
+        assert_eq!(world.reason(&waits), "NoEligibleDatastore", "{is_edit}");
+    }
+}

@@ -221,3 +221,30 @@ fn only_a_bare_status_is_written_without_being_read() {
         assert_eq!(world.gets.len(), reads, "{status} {foreign}");
     }
 }
+
+#[test]
+fn a_claim_ends_when_the_instance_has_not_appeared_in_time() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.class(json!({"claims": {"ttlSeconds": 60}}));
+    let key = world.create_sized("web", 10 * GIB);
+    let claimed = |world: &World| world.scheduler.figures(world.now()).claimed.bytes;
+    world.pass(Duration::from_secs(59));
+    assert_eq!((world.puts.len(), claimed(&world)), (1, u128::from(10 * GIB)));
+    world.pass(Duration::from_secs(2));
+    assert_eq!((world.puts.len(), claimed(&world)), (2, 0));
+    assert_eq!(world.condition(&key, "RoomKept").unwrap().1, "Expired");
+    assert_eq!(world.reason(&key), "Placed");
+    world.pass_with_answers(Duration::from_mins(10));
+    assert_eq!(world.puts.len(), 2);
+}
+
+#[test]
+fn events_tell_of_placements_and_refusals_and_of_no_other_wait() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.create_sized("placed", 10 * GIB);
+    world.create_sized("refused", 100 * GIB);
+    world.create("lost", json!({"placementClassName": "none", "rootDisk": {"size": "1Gi"}}));
+    world.pass_with_answers(Duration::from_secs(5));
+    let told: Vec<_> = world.announcements.iter().map(|a| (a.reason, a.warning)).collect();
+    assert_eq!(told, [("Connected", false), ("Placed", false), ("NoEligibleDatastore", true)]);
+}

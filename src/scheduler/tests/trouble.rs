@@ -286,3 +286,20 @@ fn a_promise_that_outlives_its_term_is_counted_once() {
     let second = world.create_sized("second", 10 * GIB);
     assert_eq!(world.reason(&second), "Placed");
 }
+
+/// A status that may have been written may have been read by whoever creates the VM.
+#[test]
+fn the_room_of_one_that_was_deleted_under_way_is_kept_only_if_somebody_may_know_of_it() {
+    let mut world = one();
+    world.fates.push_back(Fate::Held);
+    let written = world.create_sized("written", 10 * GIB);
+    world.delete(&written);
+    let other = world.create_sized("other", 10 * GIB);
+    assert_eq!(world.reason(&other), "NoEligibleDatastore");
+
+    let mut world = one();
+    world.journal_silent = true;
+    let promised = world.create_sized("promised", 10 * GIB);
+    world.delete(&promised);
+    assert_eq!(world.scheduler.figures(world.now()).claimed.bytes, 0, "nobody was told");
+}

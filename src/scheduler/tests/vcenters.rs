@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::world::{GIB, World, datastore};
-use crate::scheduler::{Action, ConnectionFailure, ConnectionNews, Input};
+use crate::scheduler::{Action, ConnectionFailure, ConnectionNews, Input, SeenSecret};
 
 fn vcenter_reason(world: &World) -> String {
     world.vcenter_puts.last().map(|status| status.conditions[0].reason.clone()).unwrap_or_default()
@@ -241,4 +241,144 @@ fn labels_of_a_namespace_that_is_gone_count_no_more() {
     let after = world.create_sized("after", GIB);
     world.pass(Duration::from_secs(3));
     assert_eq!(world.reason(&after), "VCenterNotAllowed");
+}
+
+#[test]
+fn another_address_secret_or_version_of_it_is_another_login() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.secret("1");
+    assert_eq!(world.logins.len(), 1);
+    world.secret("2");
+    assert_eq!(world.logins.len(), 2);
+    world.vcenter(2, &json!({"server": "https://vc2.example.com"}));
+    assert_eq!(world.logins.len(), 3);
+    world.vcenter(3, &json!({"server": "https://vc2.example.com", "credentialsSecretName": "other"}));
+    let other = SeenSecret { name: "other".into(), resource_version: "2".into(), missing_keys: vec![] };
+    world.input(Input::SecretSeen(other));
+    assert_eq!(world.logins.len(), 4, "another Secret, by chance of the same version");
+}
+
+/// Another address is another vCenter until it has answered; new credentials are for the same one.
+#[test]
+fn an_inventory_is_decided_on_for_as_long_as_it_is_of_the_same_vcenter() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.inventory = None;
+    world.secret("2");
+    let same = world.create_sized("same", GIB);
+    assert_eq!(world.reason(&same), "Placed");
+    world.vcenter(2, &json!({"server": "https://vc2.example.com"}));
+    let other = world.create_sized("other", GIB);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.reason(&other), "nothing", "its first answer is awaited");
+
+    // The same address, and behind it another vCenter.
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.inventory = None;
+    world.secret("2");
+    let (attempt, _) = world.logins.last().cloned().unwrap();
+    let connected = |instance_uuid: &str| ConnectionNews::Connected {
+        version: "8.0.3".into(),
+        instance_uuid: instance_uuid.into(),
+    };
+    let news = connected("another");
+    world.input(Input::Connection { vcenter: "vc".into(), attempt, news });
+    let moved = world.create_sized("moved", GIB);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.reason(&moved), "nothing");
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.inventory = None;
+    world.secret("2");
+    let (attempt, _) = world.logins.last().cloned().unwrap();
+    let news = connected(super::world::VCENTER);
+    world.input(Input::Connection { vcenter: "vc".into(), attempt, news });
+    let stays = world.create_sized("stays", GIB);
+    assert_eq!(world.reason(&stays), "Placed");
+}
+
+#[test]
+fn what_must_be_changed_by_somebody_is_misconfigured_and_nothing_else() {
+    let misconfigured = |world: &World| {
+        let all = world.scheduler.misconfigured();
+        all.map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>()
+    };
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    assert_eq!(misconfigured(&world), [""; 0]);
+    ended(&mut world, ConnectionFailure::Unavailable);
+    assert_eq!(misconfigured(&world), [""; 0]);
+
+    let mut world = World::start(vec![]);
+    world.login_failure = Some(ConnectionFailure::Unavailable);
+    ended(&mut world, ConnectionFailure::Unavailable);
+    let seen = SeenSecret {
+        name: "vc".into(),
+        resource_version: "2".into(),
+        missing_keys: vec!["username", "password"],
+    };
+    world.input(Input::SecretSeen(seen));
+    let lacks = "vc: there is no Secret vc with username and password in Berth's namespace";
+    assert_eq!(misconfigured(&world), [lacks]);
+    world.vcenter(2, &json!({"datastores": {"namePattern": "("}}));
+    assert_eq!(
+        misconfigured(&world),
+        ["vc: datastores.namePattern: \"(\" is not a regular expression: unclosed group"]
+    );
+    let key = world.create_sized("web", GIB);
+    world.pass(Duration::from_secs(3));
+    let (_, reason, message) = world.condition(&key, "Ready").unwrap();
+    assert_eq!(reason, "VCenterNotAllowed", "{message}");
+}
+
+#[test]
+fn a_first_answer_is_awaited_for_a_moment_and_only_while_nothing_has_failed() {
+    let mut world = World::empty(vec![]);
+    world.login_failure = Some(ConnectionFailure::InvalidCredentials);
+    world.boot();
+    let refused = world.create_sized("web", GIB);
+    world.pass(Duration::from_secs(3));
+    let (_, reason, message) = world.condition(&refused, "Ready").unwrap();
+    assert_eq!(reason, "VCenterUnavailable");
+    assert!(message.contains("has given no complete answer in the last 60 s"), "{message}");
+
+    let mut world = World::empty(vec![]);
+    world.inventory = None;
+    world.boot();
+    let awaits = world.create_sized("web", GIB);
+    world.pass(Duration::from_secs(9));
+    assert_eq!(world.reason(&awaits), "nothing");
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.reason(&awaits), "VCenterUnavailable");
+}
+
+#[test]
+fn a_vcenter_that_falls_silent_is_stale_and_one_that_is_lost_is_not_up() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    world.pass(Duration::from_secs(62));
+    assert_eq!(vcenter_reason(&world), "InventoryStale");
+    world.news(ConnectionNews::Confirmed { age: Duration::ZERO });
+    assert_eq!(vcenter_reason(&world), "Connected");
+    assert_eq!(world.scheduler.figures(world.now()).vcenters, [("vc".to_owned(), true)]);
+    world.login_failure = Some(ConnectionFailure::Unavailable);
+    ended(&mut world, ConnectionFailure::Unavailable);
+    assert_eq!(world.scheduler.figures(world.now()).vcenters, [("vc".to_owned(), false)]);
+    let told: Vec<_> = world.announcements.iter().map(|a| (a.reason, a.warning)).collect();
+    assert_eq!(told, [("Connected", false), ("Connected", false), ("ConnectionFailed", true)]);
+}
+
+#[test]
+fn a_vcenter_object_that_is_deleted_is_logged_out() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    assert!(world.attempt.is_some());
+    world.input(Input::VCenterGone("vc".into()));
+    assert!(world.attempt.is_none());
+}
+
+#[test]
+fn the_identity_of_a_vcenter_is_forgotten_with_its_address() {
+    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+    let identity = |world: &World| world.vcenter_puts.last().unwrap().instance_uuid.clone();
+    world.vcenter(2, &json!({"datastores": {"excludePattern": "b"}}));
+    assert_eq!(identity(&world).as_deref(), Some(super::world::VCENTER));
+    world.login_failure = Some(ConnectionFailure::Unavailable);
+    world.vcenter(3, &json!({"server": "https://vc2.example.com"}));
+    assert_eq!(identity(&world), None);
 }
