@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::world::{GIB, World, datastore};
+use super::world::{Fate, GIB, World, datastore};
 use crate::scheduler::{Input, SeenPlacement};
 
 #[test]
@@ -193,8 +193,16 @@ fn a_new_revision_has_its_own_deadline() {
 fn a_status_that_somebody_took_away_is_written_again() {
     let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
     let key = world.create_sized("web", 10 * GIB);
-    world.edit_status(&key, json!({}));
-    assert_eq!(world.reason(&key), "Placed");
+    let refused = world.create_sized("refused", 100 * GIB);
+    for (key, reason) in [(&key, "Placed"), (&refused, "NoEligibleDatastore")] {
+        world.edit_status(key, json!({}));
+        assert_eq!(world.reason(key), reason);
+    }
+    // While something is being said of another one, too.
+    world.fates.push_back(Fate::Held);
+    world.create_sized("other", 100 * GIB);
+    world.edit_status(&refused, json!({}));
+    assert_eq!(world.reason(&refused), "NoEligibleDatastore");
 }
 
 /// A status with something in it is read before it is written, so that nothing of others is lost.
@@ -234,6 +242,8 @@ fn a_claim_ends_when_the_instance_has_not_appeared_in_time() {
     assert_eq!((world.puts.len(), claimed(&world)), (2, 0));
     assert_eq!(world.condition(&key, "RoomKept").unwrap().1, "Expired");
     assert_eq!(world.reason(&key), "Placed");
+    let event = world.announcements.last().unwrap();
+    assert_eq!((event.reason, event.warning), ("ClaimExpired", true));
     world.pass_with_answers(Duration::from_mins(10));
     assert_eq!(world.puts.len(), 2);
 }
