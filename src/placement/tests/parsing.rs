@@ -211,6 +211,16 @@ fn no_instance_is_larger_than_what_a_datastore_can_be() {
 }
 
 #[test]
+fn a_further_disk_is_named_with_its_size() {
+    let (_, message) =
+        invalid(&with(&serde_json::json!({"additionalDisks": [{"name": "data", "size": "0"}]})));
+    assert!(
+        message.starts_with("spec.additionalDisks: size of \"data\": \"0\" is not positive"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_space_factor_has_types_and_percents() {
     let parse = |percent: i32| {
         let factors = serde_json::json!([{"types": ["vSAN", "NFS"], "percent": percent}]);

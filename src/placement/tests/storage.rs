@@ -32,6 +32,24 @@ fn asking(storage: StorageAsk, guards: Guards) -> Request {
     Request::compile(&asked, &ClassRules::default(), &Selector::default(), None).guarded(guards)
 }
 
+#[test]
+fn tags_of_class_and_placement_are_all_asked_for() {
+    let tagged = |name: &str| StorageAsk { tags: [tag(name)].into(), ..StorageAsk::default() };
+    let class = ClassRules { storage: tagged("fast"), ..ClassRules::default() };
+    let asked = Ask { storage: tagged("near"), ..ask(Some("1Gi"), None) };
+    let request = Request::compile(&asked, &class, &Selector::default(), None);
+    for (tags, expected) in [
+        (&["fast", "near"][..], &[][..]),
+        (&["fast"], &[RejectionCode::TagMissing]),
+        (&["near"], &[RejectionCode::TagMissing]),
+    ] {
+        let one = Datastore { tags: Some(tags.iter().map(|name| tag(name)).collect()), ..good() };
+        let all = Inventory::new(overview(), compute(), vec![one]);
+        let reasons = explain(&request, &all, &Ledger::default()).remove(0).reasons;
+        assert_eq!(reasons.iter().map(|(code, _)| *code).collect::<Vec<_>>(), expected, "{tags:?}");
+    }
+}
+
 /// A vCenter that was read, with two datastore clusters of one name.
 fn overview() -> Overview {
     let pod = |datacenter: u8, name: &str| DatastoreCluster {

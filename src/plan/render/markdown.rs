@@ -121,6 +121,8 @@ mod tests {
             (" x ", "`  x  `"),
             ("two\nlines", "`two\u{fffd}lines`"),
             ("  ", "–"),
+            ("`a", "`` `a ``"),
+            ("a`", "`` a` ``"),
         ] {
             assert_eq!(code(text), expected);
         }
