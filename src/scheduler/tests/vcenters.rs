@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::world::{GIB, World, datastore};
+use super::world::{GIB, VCENTER, World, datastore};
 use crate::scheduler::{Action, ConnectionFailure, ConnectionNews, Input, SeenSecret};
 
 fn vcenter_reason(world: &World) -> String {
     world.vcenter_puts.last().map(|status| status.conditions[0].reason.clone()).unwrap_or_default()
+}
+
+fn connected(instance_uuid: &str) -> ConnectionNews {
+    ConnectionNews::Connected { version: "8.0.3".into(), instance_uuid: instance_uuid.into() }
 }
 
 fn ended(world: &mut World, failure: ConnectionFailure) {
@@ -125,7 +129,7 @@ fn a_first_answer_that_takes_a_moment_costs_no_write() {
     assert_eq!(world.puts.len(), 0);
     let (attempt, _) = world.logins.last().cloned().unwrap();
     let mut news = |news| world.input(Input::Connection { vcenter: "vc".into(), attempt, news });
-    news(ConnectionNews::Connected { version: "8.0.3".into(), instance_uuid: super::world::VCENTER.into() });
+    news(connected(VCENTER));
     news(ConnectionNews::Inventory { inventory: inventory.unwrap(), age: Duration::ZERO });
     assert_eq!((world.reason(&key).as_str(), world.puts.len()), ("Placed", 1));
 }
@@ -196,9 +200,7 @@ fn a_password_that_one_vcenter_object_was_refused_is_not_tried_for_another_one()
     world.secret("2");
     assert_eq!(world.logins.len(), 6, "whoever is second waits for what becomes of the first");
     let (attempt, _) = world.logins[5].clone();
-    let (version, instance_uuid) = ("8.0.3".to_owned(), super::world::VCENTER.to_owned());
-    let connected = ConnectionNews::Connected { version, instance_uuid };
-    world.input(Input::Connection { vcenter: "twin".into(), attempt, news: connected });
+    world.input(Input::Connection { vcenter: "twin".into(), attempt, news: connected(VCENTER) });
     assert_eq!(world.logins.len(), 7, "now it tries for itself");
 }
 
@@ -271,28 +273,17 @@ fn an_inventory_is_decided_on_for_as_long_as_it_is_of_the_same_vcenter() {
     world.pass(Duration::from_secs(5));
     assert_eq!(world.reason(&other), "nothing", "its first answer is awaited");
 
-    // The same address, and behind it another vCenter.
-    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
-    world.inventory = None;
-    world.secret("2");
-    let (attempt, _) = world.logins.last().cloned().unwrap();
-    let connected = |instance_uuid: &str| ConnectionNews::Connected {
-        version: "8.0.3".into(),
-        instance_uuid: instance_uuid.into(),
-    };
-    let news = connected("another");
-    world.input(Input::Connection { vcenter: "vc".into(), attempt, news });
-    let moved = world.create_sized("moved", GIB);
-    world.pass(Duration::from_secs(5));
-    assert_eq!(world.reason(&moved), "nothing");
-    let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
-    world.inventory = None;
-    world.secret("2");
-    let (attempt, _) = world.logins.last().cloned().unwrap();
-    let news = connected(super::world::VCENTER);
-    world.input(Input::Connection { vcenter: "vc".into(), attempt, news });
-    let stays = world.create_sized("stays", GIB);
-    assert_eq!(world.reason(&stays), "Placed");
+    // The same address, and behind it another vCenter or the same one.
+    for (instance_uuid, reason) in [("another", "nothing"), (VCENTER, "Placed")] {
+        let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
+        world.inventory = None;
+        world.secret("2");
+        let (attempt, _) = world.logins.last().cloned().unwrap();
+        world.input(Input::Connection { vcenter: "vc".into(), attempt, news: connected(instance_uuid) });
+        let key = world.create_sized("web", GIB);
+        world.pass(Duration::from_secs(5));
+        assert_eq!(world.reason(&key), reason, "{instance_uuid}");
+    }
 }
 
 #[test]
@@ -377,7 +368,7 @@ fn the_identity_of_a_vcenter_is_forgotten_with_its_address() {
     let mut world = World::start(vec![datastore("a", "VMFS", 15 * GIB)]);
     let identity = |world: &World| world.vcenter_puts.last().unwrap().instance_uuid.clone();
     world.vcenter(2, &json!({"datastores": {"excludePattern": "b"}}));
-    assert_eq!(identity(&world).as_deref(), Some(super::world::VCENTER));
+    assert_eq!(identity(&world).as_deref(), Some(VCENTER));
     world.login_failure = Some(ConnectionFailure::Unavailable);
     world.vcenter(3, &json!({"server": "https://vc2.example.com"}));
     assert_eq!(identity(&world), None);
